@@ -1,0 +1,1 @@
+"""Metrics that tell whether a 3D reconstruction network reconstructs or merely recognises."""

@@ -1,0 +1,3 @@
+#include "bindings.hpp"
+
+void bind_kmedoids(pybind11::module_&) {}

@@ -1,0 +1,25 @@
+"""Build of the native core; everything else about the package is in pyproject.toml."""
+
+import sys
+from pathlib import Path
+
+from pybind11.setup_helpers import Pybind11Extension
+from setuptools import find_packages, setup
+
+SOURCES = Path("ds_metrics/_native")
+
+# The kernels use the vector extensions of GCC and Clang. Where only MSVC is at hand the package
+# installs without them and falls back to the torch backend.
+core = Pybind11Extension(
+    "ds_metrics._native._core",
+    sources=sorted(str(path) for path in SOURCES.glob("*.cpp")),
+    depends=sorted(str(path) for path in SOURCES.glob("*.hpp")),
+    cxx_std=17,
+    extra_compile_args=["-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-psabi"],
+    extra_link_args=["-pthread"] if sys.platform == "linux" else [],
+)
+
+setup(
+    packages=[*find_packages(include=["ds_metrics*", "svr_baselines*"]), "ds_cli"],
+    ext_modules=[] if sys.platform == "win32" else [core],
+)

@@ -1,0 +1,1 @@
+"""Data, networks and experiments for single-view reconstruction."""
