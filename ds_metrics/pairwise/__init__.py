@@ -1,1 +1,14 @@
-"""All-pairs distance matrices."""
+"""All-pairs distance matrices between point clouds.
+
+- `engine`: tiles, symmetry and checks; what `pairwise_distance` does.
+- `native`: the backend on the C++ core, for the CPU.
+- `reference`: the backend in plain torch, for every other device; the readable definition.
+- `progress`: who wants to hear how far the engine is.
+
+A backend offers ``prepare(clouds)``, ``chamfer_pairs(x, y, i, j, ...)`` and ``nearest(x, y)``.
+"""
+
+from ds_metrics.pairwise.engine import nearest_points, pairwise_distance
+from ds_metrics.pairwise.progress import report_progress
+
+__all__ = ["nearest_points", "pairwise_distance", "report_progress"]

@@ -1,0 +1,130 @@
+"""Point clouds of any sizes, checked once and packed end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Clouds: TypeAlias = "Tensor | np.ndarray | Sequence[Tensor | np.ndarray]"
+
+
+class PackedClouds(NamedTuple):
+    """``N`` point clouds laid end to end.
+
+    Attributes:
+        points: The points of all clouds, of shape ``(T, 3)``, float32 or float64.
+        lengths: Points of each cloud, of shape ``(N,)``, int64, on the CPU; they sum to ``T``.
+    """
+
+    points: Tensor
+    lengths: Tensor
+
+    def split(self) -> tuple[Tensor, ...]:
+        """The clouds one by one, each of shape ``(P_i, 3)``."""
+        return self.points.split(self.lengths.tolist())
+
+    @property
+    def segments(self) -> Tensor:
+        """Index of the cloud that each point belongs to, of shape ``(T,)``, beside the points."""
+        index = torch.repeat_interleave(torch.arange(len(self.lengths)), self.lengths)
+        return index.to(self.points.device)
+
+    @property
+    def offsets(self) -> Tensor:
+        """Where each cloud starts, of shape ``(N,)``, on the CPU."""
+        return self.lengths.cumsum(0) - self.lengths
+
+
+def pack_clouds(clouds: Clouds, lengths: Tensor | None = None, name: str = "clouds") -> PackedClouds:
+    """Check point clouds and lay them end to end. Gradients flow through.
+
+    Args:
+        clouds: A float tensor or array of shape ``(B, P, 3)``, or a sequence of ``(P_i, 3)``.
+            Half precision is computed with in float32.
+        lengths: Valid points of each padded cloud, of shape ``(B,)``; what lies beyond is ignored.
+        name: What error messages call the argument.
+
+    Raises:
+        TypeError: If the points are not floating point numbers.
+        ValueError: If a shape is wrong, a cloud is empty, or a point is NaN or infinite.
+
+    Example:
+        >>> packed = pack_clouds([torch.zeros(4, 3), torch.ones(2, 3)])
+        >>> packed.points.shape, packed.lengths.tolist()
+        (torch.Size([6, 3]), [4, 2])
+    """
+    if isinstance(clouds, (Tensor, np.ndarray)):
+        packed = _pack_batch(_as_floats(clouds, name), lengths, name)
+    else:
+        packed = _pack_list(clouds, lengths, name)
+    if not packed.lengths.all():
+        empty = int((packed.lengths == 0).nonzero()[0])
+        raise ValueError(f"Argument `{name}` must hold clouds of at least one point, but cloud {empty} is empty")
+    _check_finite(packed, name)
+    return packed
+
+
+def _as_floats(points: Tensor | np.ndarray, name: str) -> Tensor:
+    tensor = torch.as_tensor(points) if isinstance(points, np.ndarray) and points.dtype.kind in "fiu" else points
+    if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+        kind = getattr(points, "dtype", type(points).__name__)
+        raise TypeError(f"Argument `{name}` must hold floating point tensors or arrays, but got {kind}")
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def _pack_batch(batch: Tensor, lengths: Tensor | None, name: str) -> PackedClouds:
+    if batch.ndim != 3 or batch.shape[-1] != 3:
+        raise ValueError(f"Argument `{name}` must have shape (B, P, 3), but got {tuple(batch.shape)}")
+    size, width = batch.shape[:2]
+    if lengths is None:
+        return PackedClouds(batch.reshape(-1, 3), torch.full((size,), width))
+    lengths = torch.as_tensor(lengths).cpu()
+    if lengths.shape != (size,) or lengths.is_floating_point() or lengths.dtype == torch.bool:
+        raise ValueError(
+            f"Argument `lengths` of `{name}` must be {size} integers, "
+            f"but got shape {tuple(lengths.shape)} of {lengths.dtype}"
+        )
+    if size and (int(lengths.min()) < 0 or int(lengths.max()) > width):
+        raise ValueError(
+            f"Argument `lengths` of `{name}` must lie between 1 and {width}, "
+            f"but got values from {int(lengths.min())} to {int(lengths.max())}"
+        )
+    lengths = lengths.to(torch.int64)
+    mask = torch.arange(width) < lengths[:, None]
+    return PackedClouds(batch[mask.to(batch.device)], lengths)
+
+
+def _pack_list(clouds: Sequence[Tensor | np.ndarray], lengths: Tensor | None, name: str) -> PackedClouds:
+    if not isinstance(clouds, Sequence) or isinstance(clouds, (str, bytes)):
+        raise TypeError(
+            f"Argument `{name}` must be a (B, P, 3) tensor or a sequence of (P, 3) tensors, "
+            f"but got {type(clouds).__name__}"
+        )
+    if lengths is not None:
+        raise ValueError(f"Argument `lengths` of `{name}` goes with a padded (B, P, 3) tensor, not with a sequence")
+    tensors = [_as_floats(cloud, name) for cloud in clouds]
+    for index, tensor in enumerate(tensors):
+        if tensor.ndim != 2 or tensor.shape[-1] != 3:
+            raise ValueError(
+                f"Argument `{name}` must hold clouds of shape (P, 3), "
+                f"but cloud {index} has shape {tuple(tensor.shape)}"
+            )
+    if not tensors:
+        return PackedClouds(torch.empty(0, 3), torch.empty(0, dtype=torch.int64))
+    return PackedClouds(torch.cat(tensors), torch.tensor([len(tensor) for tensor in tensors]))
+
+
+def _check_finite(packed: PackedClouds, name: str) -> None:
+    bad = ~torch.isfinite(packed.points.detach()).all(dim=1)
+    if bad.any():
+        counts = torch.bincount(packed.segments[bad], minlength=len(packed.lengths))
+        first = int(counts.nonzero()[0])
+        more = int((counts > 0).sum()) - 1
+        raise ValueError(
+            f"Argument `{name}` must hold finite points, but cloud {first} has {int(counts[first])} "
+            f"NaN or infinite points" + (f" ({more} more clouds have some too)" if more else "")
+        )

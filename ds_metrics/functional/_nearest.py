@@ -1,0 +1,43 @@
+"""Steps that the measures on pairs of clouds share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
+from ds_metrics.pairwise import nearest_points
+
+
+def pack_pair(
+    p: Clouds, q: Clouds, names: tuple[str, str], lengths: tuple[Tensor | None, Tensor | None] = (None, None)
+) -> tuple[PackedClouds, PackedClouds]:
+    """Check two batches of clouds that are compared one to one."""
+    x, y = pack_clouds(p, lengths[0], names[0]), pack_clouds(q, lengths[1], names[1])
+    if len(x.lengths) != len(y.lengths):
+        raise ValueError(
+            f"Arguments `{names[0]}` and `{names[1]}` must hold equally many clouds, "
+            f"but got {len(x.lengths)} and {len(y.lengths)}"
+        )
+    if x.points.device != y.points.device:
+        raise ValueError(
+            f"Arguments `{names[0]}` and `{names[1]}` must be on one device, "
+            f"but got {x.points.device} and {y.points.device}"
+        )
+    return x, y
+
+
+def squared_distances(x: PackedClouds, y: PackedClouds) -> Tensor:
+    """Squared distance of each point of ``x[b]`` to the nearest of ``y[b]``, of shape ``(T_x,)``.
+
+    Differentiable in both: the neighbour is found without gradient, its distance is plain arithmetic.
+    """
+    difference = x.points - y.points[nearest_points(x, y)]
+    return (difference * difference).sum(dim=1)
+
+
+def mean_per_cloud(values: Tensor, clouds: PackedClouds) -> Tensor:
+    """Mean of the points' values in each cloud, of shape ``(N,)``, summed in float64."""
+    sums = torch.zeros(len(clouds.lengths), dtype=torch.float64, device=values.device)
+    sums = sums.index_add(0, clouds.segments, values.double())
+    return (sums / clouds.lengths.to(values.device)).to(values.dtype)

@@ -1,0 +1,41 @@
+"""The backend on the C++ core: exact, vectorised, on the CPU."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ds_metrics.clouds import PackedClouds
+
+try:
+    from ds_metrics._native import _core
+except ImportError as error:  # built without a compiler: the torch backend takes over
+    _core = None  # type: ignore[assignment]
+    _reason = str(error)
+
+
+def unavailable() -> str | None:
+    """Why this backend can't be used here, or ``None`` where it can."""
+    if _core is None:
+        return f"its extension module is not built ({_reason}); reinstall dispersion-score with a C++ compiler"
+    return None
+
+
+def prepare(clouds: PackedClouds) -> _core.Clouds:
+    """Sort each cloud for searching, once."""
+    points = clouds.points.detach().contiguous().numpy()
+    return _core.Clouds(points, clouds.lengths.numpy(), threads=torch.get_num_threads())
+
+
+def chamfer_pairs(
+    x: _core.Clouds, y: _core.Clouds, i: np.ndarray, j: np.ndarray, squared: bool = True
+) -> np.ndarray:
+    """Chamfer distances of the pairs ``(x[i], y[j])``, of shape ``(K,)``, float64."""
+    return _core.chamfer_pairs(x, y, i, j, squared=squared, threads=torch.get_num_threads())
+
+
+def nearest(x: PackedClouds, y: PackedClouds) -> Tensor:
+    """Index within ``y[b]`` of the point nearest to each point of ``x[b]``, of shape ``(T_x,)``."""
+    index = _core.nearest(prepare(x), prepare(y), threads=torch.get_num_threads())[1]
+    return torch.from_numpy(index)
