@@ -1,0 +1,173 @@
+"""The Dispersion Score as a torchmetrics metric."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
+from ds_metrics.clustering import SOLVERS, Clustering, cluster
+from ds_metrics.functional import dispersion_score
+from ds_metrics.pairwise import pairwise_distance
+
+
+class DispersionScore(Metric):
+    r"""How dispersed predicted shapes are: 0 if a network recites a few shapes, larger if it reconstructs.
+
+    .. math:: DS = \frac{1}{N} \sum_{i=0}^{N-1} d(x_i, m(x_i))
+
+    the mean distance of a sample to the medoid of its cluster (equation 3 of the paper), over all samples since
+    the last reset. It accumulates samples and clusters them on ``compute``; under distributed training over the
+    samples of all ranks. See `ds_metrics.functional.dispersion_score` for what makes two scores comparable.
+
+    Memory: 12 bytes a point for the samples and, from ``compute`` until the next ``update`` or ``reset``, 4 bytes
+    a pair for the distances.
+
+    As input to ``forward`` and ``update`` the metric accepts:
+
+    - ``preds``: clouds, ``(B, P, 3)`` or a sequence of ``(P_i, 3)``.
+    - ``target``: ignored, so that the metric fits in a ``MetricCollection`` beside `ChamferDistance`.
+    - ``preds_lengths``: valid points of each cloud, ``(B,)``, if ``preds`` is padded.
+
+    As output of ``compute`` it returns a scalar tensor; ``forward`` returns the score of the batch alone, NaN where
+    the batch has too few samples for one. The clusters and distances of the last ``compute`` are on the attributes
+    ``clustering`` and ``distances``.
+
+    Args:
+        n_clusters: Number of clusters, or ``"knee"`` for the knee of DS over k. Fix it to compare epochs.
+        distance: Distance between samples.
+        squared: Whether the Chamfer distance squares nearest distances.
+        solver: ``"fasterpam"`` or ``"alternate"`` (the paper's).
+        seed: Seed of the solver's starts.
+        backend: Backend of the distances.
+        kwargs: Options of `torchmetrics.Metric`.
+
+    Raises:
+        ValueError: If an option is unknown; on ``compute``, if there are too few samples.
+
+    Example:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> metric = DispersionScore(n_clusters=2)
+        >>> shapes = torch.rand(2, 100, 3, generator=generator)
+        >>> metric.update(shapes[[0, 1, 1]])
+        >>> metric.update(shapes[[1, 0]])
+        >>> metric.compute()
+        tensor(0.)
+        >>> metric.clustering.sizes.tolist()
+        [3, 2]
+    """
+
+    is_differentiable = False
+    higher_is_better = None  # a diagnosis, not a goal: noise is dispersed too
+    full_state_update = False
+    plot_lower_bound = 0.0
+
+    preds_points: list[Tensor]
+    preds_lengths: list[Tensor]
+    clustering: Clustering | None
+    distances: Tensor | None
+
+    def __init__(
+        self,
+        n_clusters: int | Literal["knee"] = "knee",
+        distance: str = "chamfer",
+        squared: bool = True,
+        solver: str = "fasterpam",
+        seed: int = 0,
+        backend: str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if n_clusters != "knee" and (isinstance(n_clusters, (bool, str)) or int(n_clusters) < 1):
+            raise ValueError(f"Argument `n_clusters` must be 'knee' or a positive integer, but got {n_clusters!r}")
+        if solver not in SOLVERS:
+            raise ValueError(f"Argument `solver` must be one of {SOLVERS}, but got {solver!r}")
+        if distance != "chamfer":
+            raise ValueError(f"Argument `distance` must be 'chamfer', but got {distance!r}")
+        self.n_clusters = n_clusters
+        self.distance = distance
+        self.squared = squared
+        self.solver = solver
+        self.seed = seed
+        self.backend = backend
+        self.add_state("preds_points", default=[], dist_reduce_fx="cat")
+        self.add_state("preds_lengths", default=[], dist_reduce_fx="cat")
+        self._forget()
+
+    def update(self, preds: Clouds, target: Any = None, preds_lengths: Tensor | None = None) -> None:
+        """Add samples; ``target`` is ignored."""
+        packed = self._checked(preds, preds_lengths)
+        self._forget()
+        self.preds_points.append(packed.points.to(self._state_dtype))
+        self.preds_lengths.append(packed.lengths.to(self.device))
+
+    def compute(self) -> Tensor:
+        """Score of all samples."""
+        if not self.preds_points:
+            raise ValueError("DispersionScore needs at least 2 samples, but `update` was never called")
+        clouds = PackedClouds(dim_zero_cat(self.preds_points), dim_zero_cat(self.preds_lengths).cpu())
+        if len(clouds.lengths) < 2:
+            raise ValueError(f"DispersionScore needs at least 2 samples, but got {len(clouds.lengths)}")
+        self.distances = pairwise_distance(
+            clouds.split(), distance=self.distance, squared=self.squared, backend=self.backend
+        )
+        self.clustering = cluster(self.distances, self.n_clusters, solver=self.solver, seed=self.seed)
+        return torch.tensor(self.clustering.score, dtype=torch.float32, device=self.device)
+
+    def forward(self, preds: Clouds, target: Any = None, preds_lengths: Tensor | None = None) -> Tensor:
+        """Add samples, and return the score of this batch alone.
+
+        torchmetrics' own ``forward`` resets the state while it computes the batch value: a bad batch would take all
+        earlier ones with it, and every step would copy the samples so far. Here a batch is checked and added first.
+        """
+        self.update(preds, target, preds_lengths)
+        clouds = PackedClouds(self.preds_points[-1], self.preds_lengths[-1].cpu())
+        fewest = 2 if self.n_clusters == "knee" else int(self.n_clusters) + 1
+        if len(clouds.lengths) < fewest:
+            self._forward_cache = torch.tensor(torch.nan, device=self.device)
+        else:
+            self._forward_cache = dispersion_score(
+                clouds.split(),
+                self.n_clusters,
+                distance=self.distance,
+                squared=self.squared,
+                solver=self.solver,
+                seed=self.seed,
+                backend=self.backend,
+            )
+        return self._forward_cache
+
+    def reset(self) -> None:
+        """Forget all samples and the clusters of the last compute."""
+        super().reset()
+        self._forget()
+
+    def sync(self, *args: Any, **kwargs: Any) -> None:
+        """Gather the samples of all ranks; one without samples takes part with none."""
+        if not self.preds_points:
+            self.preds_points.append(torch.empty(0, 3, dtype=self._state_dtype, device=self.device))
+            self.preds_lengths.append(torch.empty(0, dtype=torch.int64, device=self.device))
+        super().sync(*args, **kwargs)
+
+    def plot(self, val: Any = None, ax: Any = None) -> Any:
+        """Plot one or several values, see `torchmetrics.Metric.plot`."""
+        return self._plot(val, ax)
+
+    @property
+    def _state_dtype(self) -> torch.dtype:
+        """Points are kept in the metric's precision, float32 at least; see `torchmetrics.Metric.set_dtype`."""
+        return torch.promote_types(self.dtype, torch.float32)
+
+    def _checked(self, preds: Clouds, lengths: Tensor | None) -> PackedClouds:
+        packed = pack_clouds(preds, lengths, "preds")
+        if packed.points.device != self.device:
+            packed = PackedClouds(packed.points.to(self.device), packed.lengths)
+        return PackedClouds(packed.points.detach(), packed.lengths)
+
+    def _forget(self) -> None:
+        self.clustering = None
+        self.distances = None

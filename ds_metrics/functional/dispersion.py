@@ -1,0 +1,71 @@
+"""Dispersion Score."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ds_metrics.clouds import Clouds
+from ds_metrics.clustering import cluster
+from ds_metrics.pairwise import pairwise_distance
+
+
+def dispersion_score(
+    samples: Clouds,
+    n_clusters: int | Literal["knee"] = "knee",
+    *,
+    distance: str = "chamfer",
+    squared: bool = True,
+    solver: str = "fasterpam",
+    seed: int = 0,
+    backend: str = "auto",
+    lengths: Tensor | None = None,
+) -> Tensor:
+    r"""Mean distance of the samples to the medoid of their cluster (equation 3 of the paper).
+
+    .. math:: DS = \frac{1}{N} \sum_{i=0}^{N-1} d(x_i, m(x_i))
+
+    where :math:`m(x_i)` is the medoid, among ``n_clusters`` found by k-medoids, that is nearest to :math:`x_i`.
+    0 means that every sample repeats one of ``n_clusters`` shapes; the larger, the more dispersed the samples.
+    Two scores compare only at equal ``N``, ``n_clusters``, points a cloud, distance and solver.
+
+    Args:
+        samples: Point clouds, ``(N, P, 3)`` or a sequence of ``(P_i, 3)``; or a distance matrix ``(N, N)``.
+        n_clusters: Number of clusters, or ``"knee"`` to take the knee of DS over k (Kneedle).
+        distance: Distance between clouds, see `ds_metrics.pairwise.pairwise_distance`.
+        squared: Whether the Chamfer distance squares nearest distances.
+        solver: ``"fasterpam"`` or ``"alternate"`` (the paper's), see `ds_metrics.clustering.kmedoids`.
+        seed: Seed of the solver's starts.
+        backend: Backend of the distances.
+        lengths: Valid points of each cloud, if ``samples`` is padded.
+
+    Returns:
+        A scalar tensor, float32, in the units of the distance (squared, for the Chamfer distance).
+
+    Raises:
+        TypeError: If points are not floating point numbers.
+        ValueError: If there are fewer than two samples, ``n_clusters`` is not between 1 and N - 1, an option is
+            unknown, or samples or distances are not finite.
+
+    Example:
+        >>> recited = torch.eye(3).expand(10, 3, 3)  # one shape, ten times
+        >>> dispersion_score(recited, n_clusters=1)
+        tensor(0.)
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> varied = torch.rand(10, 50, 3, generator=generator)
+        >>> bool(dispersion_score(varied, n_clusters=1) > 0)
+        True
+    """
+    if isinstance(samples, (Tensor, np.ndarray)) and samples.ndim == 2:
+        if lengths is not None:
+            raise ValueError("Argument `lengths` goes with padded point clouds, not with a distance matrix")
+        distances = torch.as_tensor(samples)
+    else:
+        distances = pairwise_distance(
+            samples, distance=distance, squared=squared, backend=backend, lengths_x=lengths
+        )
+    score = cluster(distances, n_clusters, solver=solver, seed=seed).score
+    return torch.tensor(score, dtype=torch.float32, device=distances.device)

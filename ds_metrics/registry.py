@@ -1,0 +1,165 @@
+"""Metrics by name. Other packages join through the entry-point group ``ds_metrics.metrics``."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from torchmetrics import Metric
+
+ENTRY_POINT_GROUP = "ds_metrics.metrics"
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """What the registry knows of a metric.
+
+    Attributes:
+        name: Name it is created by.
+        factory: Makes the metric from its options; usually the class.
+        description: One line on what it measures.
+        needs_target: Whether ``update`` takes ``(preds, target)`` rather than ``preds`` alone.
+        aliases: Other names it answers to.
+        provider: Distribution that brings it.
+    """
+
+    name: str
+    factory: Callable[..., Metric]
+    description: str
+    needs_target: bool
+    aliases: tuple[str, ...] = ()
+    provider: str = "dispersion-score"
+
+
+_registered: dict[str, MetricInfo] = {}
+
+
+def register_metric(
+    name: str,
+    factory: Callable[..., Metric],
+    *,
+    description: str | None = None,
+    needs_target: bool | None = None,
+    aliases: tuple[str, ...] = (),
+    provider: str = "local",
+) -> MetricInfo:
+    """Make a metric known by name in this process.
+
+    Args:
+        name: Name to create it by.
+        factory: Makes the metric from its options; usually the class.
+        description: One line on what it measures; by default the first line of the docstring.
+        needs_target: Whether ``update`` needs a target; by default read off its signature.
+        aliases: Other names.
+        provider: Who brings it.
+
+    Raises:
+        TypeError: If ``factory`` can't be called.
+        ValueError: If a name is taken.
+
+    Example:
+        >>> import torchmetrics
+        >>> info = register_metric("batch-mean", torchmetrics.MeanMetric, needs_target=False)
+        >>> create_metric("batch-mean")
+        MeanMetric()
+    """
+    if not callable(factory):
+        raise TypeError(f"Argument `factory` must be callable, but got {type(factory).__name__}")
+    info = MetricInfo(
+        name=name,
+        factory=factory,
+        description=description if description is not None else _first_line(factory),
+        needs_target=needs_target if needs_target is not None else _needs_target(factory),
+        aliases=aliases,
+        provider=provider,
+    )
+    known = {label for other in _registered.values() for label in (other.name, *other.aliases)}
+    if taken := sorted(known & {name, *aliases}):
+        raise ValueError(f"Argument `name` must be new, but {taken[0]!r} is registered already")
+    _registered[name] = info
+    return info
+
+
+def create_metric(name: str, **options: Any) -> Metric:
+    """Make a metric by its name or alias.
+
+    Raises:
+        ValueError: If no metric has that name; the message lists those that come near.
+        TypeError: If the metric has no such option.
+
+    Example:
+        >>> create_metric("ds", n_clusters=2).n_clusters
+        2
+    """
+    return find_metric(name).factory(**options)
+
+
+def find_metric(name: str) -> MetricInfo:
+    """What is registered under a name or alias.
+
+    Raises:
+        ValueError: If nothing is.
+    """
+    labels = {label: info for info in list_metrics() for label in (info.name, *info.aliases)}
+    if name in labels:
+        return labels[name]
+    near = difflib.get_close_matches(name, labels, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {sorted(labels)}"
+    raise ValueError(f"Argument `name` must be a registered metric, but got {name!r}; {hint}")
+
+
+def list_metrics() -> list[MetricInfo]:
+    """All metrics, those of this package first, then by name.
+
+    Example:
+        >>> [info.name for info in list_metrics()][:3]
+        ['dispersion-score', 'chamfer-distance', 'f-score']
+    """
+    own = [info for info in _registered.values() if info.provider == "dispersion-score"]
+    others = [info for info in _registered.values() if info.provider != "dispersion-score"]
+    taken = {label for info in _registered.values() for label in (info.name, *info.aliases)}
+    others += [info for info in _plugins() if info.name not in taken]
+    return own + sorted(others, key=lambda info: info.name)
+
+
+@cache
+def _plugins() -> tuple[MetricInfo, ...]:
+    """Metrics that installed packages offer."""
+    return tuple(_describe(entry) for entry in sorted(entry_points(group=ENTRY_POINT_GROUP)))
+
+
+def _describe(entry: EntryPoint) -> MetricInfo:
+    provider = entry.dist.name if entry.dist else "unknown"
+    try:
+        loaded = entry.load()
+    except Exception as error:  # someone else's package: whatever it raises must not take ours down
+        return _broken(entry.name, provider, f"{type(error).__name__}: {error}")
+    if isinstance(loaded, MetricInfo):
+        return loaded
+    if not callable(loaded):
+        return _broken(entry.name, provider, f"{entry.value} is neither a metric class nor a MetricInfo")
+    return MetricInfo(entry.name, loaded, _first_line(loaded), _needs_target(loaded), provider=provider)
+
+
+def _broken(name: str, provider: str, reason: str) -> MetricInfo:
+    """A plug-in that can't be loaded is listed with the reason, and says it again when asked for."""
+
+    def refuse(**options: Any) -> Metric:
+        raise ValueError(f"metric {name!r} of package {provider!r} can't be loaded: {reason}")
+
+    return MetricInfo(name, refuse, f"can't be loaded: {reason}", needs_target=False, provider=provider)
+
+
+def _first_line(factory: Callable[..., Metric]) -> str:
+    return (inspect.getdoc(factory) or "").partition("\n")[0]
+
+
+def _needs_target(factory: Callable[..., Metric]) -> bool:
+    update = getattr(factory, "update", None)
+    target = inspect.signature(update).parameters.get("target") if update else None
+    return target is not None and target.default is inspect.Parameter.empty
