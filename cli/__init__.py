@@ -1,1 +1,1 @@
-"""The command `ds`."""
+"""The command `ds`: thin shells over typed functions of `svr_baselines` and `ds_metrics`."""

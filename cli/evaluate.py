@@ -1,0 +1,155 @@
+"""`ds eval`."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from ds_cli.tables import print_scores
+from ds_metrics._files import atomic_write
+from ds_metrics.pairwise import report_progress
+from svr_baselines.data import ShapeSet, pair_shapes, read_shapes
+from svr_baselines.evaluation import Evaluation, evaluate
+
+CHAMFER_LABEL = "Chamfer distance (sum of means of squares)"
+
+
+def run(
+    predictions: Path,
+    target: Path | None,
+    *,
+    metrics: Sequence[str],
+    clusters: str,
+    points: int,
+    normalize: str,
+    seed: int,
+    json: str | None,
+    plots: Path | None,
+    skip_bad: bool,
+) -> None:
+    """Read, score, and write what was asked for."""
+    n_clusters = parse_clusters(clusters)
+    check_writable(json, plots)
+    stdout, stderr = Console(), Console(stderr=True)
+
+    def read(path: Path) -> ShapeSet:
+        with progress_bar(stderr, f"reading {path.name}", "shapes") as tell:
+            return read_shapes(
+                path, points=points, normalize=normalize, seed=seed, skip_bad=skip_bad, progress=tell
+            )
+
+    shapes, truth = read(predictions), None if target is None else read(target)
+    if truth is not None:
+        shapes, truth = pair_shapes(shapes, truth)
+    with progress_bar(stderr, "distances", "pairs") as tell, report_progress(tell):
+        evaluation = evaluate(shapes, truth, metrics, n_clusters, seed)
+
+    if json == "-":
+        stdout.file.write(_document(evaluation, shapes.names))
+    elif json is not None:
+        with atomic_write(Path(json)) as temporary:
+            temporary.write_text(_document(evaluation, shapes.names))
+    table = stderr if json == "-" else stdout
+    print_scores(evaluation, table)
+    for bad in (*shapes.skipped, *(truth.skipped if truth else ())):
+        table.print(f"skipped {bad.name}: {bad.reason}", markup=False, highlight=False)
+    if plots is not None:
+        for path in draw(evaluation, shapes, plots):
+            table.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def parse_clusters(text: str) -> int | str:
+    """``"knee"`` or a number of clusters."""
+    if text == "knee":
+        return text
+    if text.lstrip("-").isdecimal() and int(text) >= 1:
+        return int(text)
+    raise ValueError(f"--clusters must be 'knee' or an integer of at least 1, but got {text!r}")
+
+
+def check_writable(json: str | None, plots: Path | None) -> None:
+    """Find out before the work, not after, that its result can't be written."""
+    if json is not None and json != "-":
+        parent = Path(json).resolve().parent
+        if Path(json).is_dir() or not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise ValueError(f"--json must name a file in a folder that can be written, but got {json!r}")
+    if plots is not None:
+        try:
+            plots.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"--plots must name a folder that can be made, but got {str(plots)!r}: {error}") from error
+        if not os.access(plots, os.W_OK):
+            raise ValueError(f"--plots must name a folder that can be written, but got {str(plots)!r}")
+
+
+def draw(evaluation: Evaluation, shapes: ShapeSet, folder: Path) -> list[Path]:
+    """Write the three pictures of a Dispersion Score."""
+    if evaluation.clustering is None or evaluation.distances is None or evaluation.curve is None:
+        raise ValueError("--plots shows the Dispersion Score, but it is not among the metrics asked for")
+    from ds_metrics.plotting import plot_curve, plot_distance_matrix, plot_medoids
+
+    clustering, curve = evaluation.clustering, evaluation.curve
+    medoids = clustering.medoids.tolist()
+    figures = {
+        "distance-matrix.png": plot_distance_matrix(
+            evaluation.distances, clustering.labels, label=CHAMFER_LABEL
+        )[0],
+        "dispersion-curve.png": plot_curve(
+            curve.n_clusters, curve.scores, knee=curve.knee, chosen=clustering.n_clusters
+        )[0],
+        "medoids.png": plot_medoids(
+            [shapes.clouds[medoid] for medoid in medoids],
+            clustering.sizes,
+            names=[shapes.names[medoid] for medoid in medoids],
+        ),
+    }
+    paths = []
+    for name, figure in figures.items():
+        with atomic_write(folder / name) as temporary:
+            figure.savefig(temporary)
+        paths.append(folder / name)
+    return paths
+
+
+@contextmanager
+def progress_bar(console: Console, label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with rate and time left, fed by ``tell(done, total)``; it shows once there is something to tell."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(label, total=None, visible=False)
+        yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
+
+
+class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} {self.unit}/s" if speed else "")
+
+
+def _document(evaluation: Evaluation, names: Sequence[str]) -> str:
+    return jsonlib.dumps(evaluation.to_json(names), indent=2, allow_nan=False) + "\n"

@@ -1,0 +1,180 @@
+"""Scores of a set of shapes, with everything needed to tell what they compare with."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from torchmetrics import Metric
+
+from ds_metrics import DispersionScore, MetricInfo, create_metric
+from ds_metrics.clouds import Clouds
+from ds_metrics.clustering import Clustering, Curve, dispersion_curve
+from ds_metrics.registry import find_metric
+from svr_baselines.data import ShapeSet
+
+SCHEMA = 1
+_PACKAGES = ("dispersion-score", "torch", "torchmetrics", "numpy", "scipy", "kneed", "trimesh")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores and what they were computed from.
+
+    Attributes:
+        scores: Value of each metric, by its registered name.
+        metrics: What the registry knows of these metrics, in the same order.
+        clustering: Clusters behind the Dispersion Score, or ``None`` if it was not asked for.
+        distances: Distance matrix behind it, of shape ``(N, N)``, or ``None``.
+        provenance: Settings, data and versions, ready for JSON.
+    """
+
+    scores: dict[str, float]
+    metrics: tuple[MetricInfo, ...]
+    clustering: Clustering | None
+    distances: np.ndarray | None
+    provenance: dict[str, Any]
+
+    @property
+    def curve(self) -> Curve | None:
+        """DS over k: the one that the knee was found on, or one computed now."""
+        if self.clustering is None or self.distances is None:
+            return None
+        if self.clustering.curve is not None:
+            return self.clustering.curve
+        return dispersion_curve(self.distances, solver=self.clustering.solver, seed=self.clustering.seed)
+
+    def to_json(self, names: Sequence[str]) -> dict[str, Any]:
+        """The result file: scores, clusters by the samples' names, provenance."""
+        document: dict[str, Any] = {"schema": SCHEMA, "scores": self.scores}
+        if self.clustering is not None:
+            document["clusters"] = [
+                {"medoid": names[medoid], "size": int(size)}
+                for medoid, size in zip(self.clustering.medoids, self.clustering.sizes, strict=True)
+            ]
+            document["labels"] = dict(zip(names, self.clustering.labels.tolist(), strict=True))
+        return document | {"provenance": self.provenance}
+
+
+def evaluate(
+    predictions: ShapeSet,
+    targets: ShapeSet | None = None,
+    metrics: Sequence[str] = (),
+    n_clusters: int | str = "knee",
+    seed: int = 0,
+) -> Evaluation:
+    """Score predicted shapes.
+
+    Args:
+        predictions: Shapes to score.
+        targets: Ground truth, paired one to one with the predictions (see `svr_baselines.data.pair_shapes`).
+        metrics: Registered names; by default the Dispersion Score and, with targets, Chamfer distance and F-score.
+        n_clusters: Clusters of the Dispersion Score, or ``"knee"``.
+        seed: Seed of the solver.
+
+    Raises:
+        ValueError: If a metric is unknown or needs targets that are not there, or the samples are too few.
+    """
+    start = time.perf_counter()
+    infos = _select(metrics, targets)
+    preds = _as_input(predictions)
+    truth = None if targets is None else _as_input(targets)
+    _check_clusters(infos, len(predictions.clouds), n_clusters)
+
+    scores: dict[str, float] = {}
+    dispersion: DispersionScore | None = None
+    for info in infos:
+        own = info.factory is DispersionScore
+        metric = create_metric(info.name, **({"n_clusters": n_clusters, "seed": seed} if own else {}))
+        scores[info.name] = _score(metric, info, preds, truth)
+        if isinstance(metric, DispersionScore):
+            dispersion = metric
+    clustering = dispersion.clustering if dispersion else None
+    distances = dispersion.distances.numpy() if dispersion and dispersion.distances is not None else None
+    provenance = _provenance(predictions, targets, n_clusters, dispersion)
+    provenance["seconds"] = round(time.perf_counter() - start, 3)
+    return Evaluation(scores, infos, clustering, distances, provenance)
+
+
+def _select(names: Sequence[str], targets: ShapeSet | None) -> tuple[MetricInfo, ...]:
+    defaults = ("dispersion-score",) if targets is None else ("dispersion-score", "chamfer-distance", "f-score")
+    infos = {info.name: info for info in map(find_metric, names or defaults)}
+    for info in infos.values():
+        if info.needs_target and targets is None:
+            raise ValueError(f"metric {info.name!r} compares predictions with targets, but no targets were given")
+    return tuple(infos.values())
+
+
+def _as_input(shapes: ShapeSet) -> Clouds:
+    """One tensor where all clouds are equally large, as most metrics expect; a list otherwise."""
+    clouds = [torch.from_numpy(np.ascontiguousarray(cloud)) for cloud in shapes.clouds]
+    return torch.stack(clouds) if len({cloud.shape for cloud in clouds}) == 1 else clouds
+
+
+def _check_clusters(infos: Sequence[MetricInfo], n_samples: int, n_clusters: int | str) -> None:
+    """Say before the distances are computed what would be wrong after."""
+    if any(info.factory is DispersionScore for info in infos):
+        if n_samples < 2:
+            raise ValueError(f"a Dispersion Score needs at least 2 samples, but got {n_samples}")
+        if n_clusters != "knee" and not 1 <= int(n_clusters) < n_samples:
+            raise ValueError(
+                f"Argument `n_clusters` must lie between 1 and {n_samples - 1} for {n_samples} samples, "
+                f"but got {n_clusters}"
+            )
+
+
+def _score(metric: Metric, info: MetricInfo, preds: Clouds, targets: Clouds | None) -> float:
+    if info.needs_target:
+        metric.update(preds, targets)
+    else:
+        metric.update(preds)
+    value = metric.compute()
+    if not isinstance(value, torch.Tensor) or value.numel() != 1 or not torch.isfinite(value):
+        raise ValueError(f"metric {info.name!r} must give one finite number, but gave {value}")
+    return float(value)
+
+
+def _provenance(
+    predictions: ShapeSet, targets: ShapeSet | None, n_clusters: int | str, dispersion: DispersionScore | None
+) -> dict[str, Any]:
+    sizes = [len(cloud) for cloud in predictions.clouds]
+    record: dict[str, Any] = {
+        "predictions": _source(predictions),
+        "targets": None if targets is None else _source(targets),
+        "n_samples": len(sizes),
+        "points": {"min": min(sizes), "max": max(sizes)},
+    }
+    if dispersion is not None and dispersion.clustering is not None:
+        clustering = dispersion.clustering
+        chosen = "given" if clustering.curve is None else f"knee of DS over k ({clustering.curve.knee_method})"
+        record["dispersion"] = {
+            "distance": dispersion.distance,
+            "convention": "sum of the two means of squared nearest distances",
+            "backend": dispersion.backend,
+            "n_clusters": clustering.n_clusters,
+            "n_clusters_chosen": chosen,
+            "solver": clustering.solver,
+            "seed": clustering.seed,
+        }
+        if clustering.curve is not None:
+            record["dispersion"]["curve"] = {
+                "n_clusters": clustering.curve.n_clusters.tolist(),
+                "scores": clustering.curve.scores.tolist(),
+            }
+    record["versions"] = {package: version(package) for package in _PACKAGES}
+    record["versions"]["python"] = platform.python_version()
+    return record
+
+
+def _source(shapes: ShapeSet) -> dict[str, Any]:
+    return {
+        "source": shapes.source,
+        "sha256": shapes.sha256,
+        "skipped": [asdict(bad) for bad in shapes.skipped],
+    }
