@@ -8,8 +8,6 @@ from setuptools import find_packages, setup
 
 SOURCES = Path("ds_metrics/_native")
 
-# The kernels use the vector extensions of GCC and Clang. Where only MSVC is at hand the package
-# installs without them and falls back to the torch backend.
 core = Pybind11Extension(
     "ds_metrics._native._core",
     sources=sorted(str(path) for path in SOURCES.glob("*.cpp")),
@@ -21,5 +19,5 @@ core = Pybind11Extension(
 
 setup(
     packages=[*find_packages(include=["ds_metrics*", "svr_baselines*"]), "ds_cli"],
-    ext_modules=[] if sys.platform == "win32" else [core],
+    ext_modules=[core],
 )

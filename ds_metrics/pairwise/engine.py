@@ -42,8 +42,8 @@ def pairwise_distance(
         y: Point clouds to compare with; ``None`` compares ``x`` with itself.
         distance: ``"chamfer"``.
         squared: Whether nearest distances are squared before the mean.
-        backend: ``"native"`` (C++, CPU), ``"torch"`` (any device), or ``"auto"``: native where the points are
-            on the CPU and the core is built, torch elsewhere.
+        backend: ``"native"`` (C++, CPU), ``"torch"`` (any device), or ``"auto"``: native on the CPU, torch
+            elsewhere.
         lengths_x: Valid points of each cloud, if ``x`` is padded.
         lengths_y: Likewise for ``y``.
 
@@ -106,15 +106,9 @@ def nearest_points(x: PackedClouds, y: PackedClouds, backend: str = "auto") -> T
 def _select(backend: str, device: torch.device) -> ModuleType:
     if backend not in BACKENDS:
         raise ValueError(f"Argument `backend` must be one of {BACKENDS}, but got {backend!r}")
-    if backend == "native":
-        if reason := native.unavailable():
-            raise ValueError(f"Argument `backend` is 'native', but {reason}")
-        if device.type != "cpu":
-            raise ValueError(f"Argument `backend` is 'native', which needs points on the CPU, but got {device}")
-        return native
-    if backend == "auto" and device.type == "cpu" and native.unavailable() is None:
-        return native
-    return reference
+    if backend == "native" and device.type != "cpu":
+        raise ValueError(f"Argument `backend` is 'native', which needs points on the CPU, but got {device}")
+    return native if backend == "native" or (backend == "auto" and device.type == "cpu") else reference
 
 
 def _match(y: PackedClouds, x: PackedClouds) -> PackedClouds:

@@ -6,20 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ds_metrics._native import _core
 from ds_metrics.clouds import PackedClouds
-
-try:
-    from ds_metrics._native import _core
-except ImportError as error:  # built without a compiler: the torch backend takes over
-    _core = None  # type: ignore[assignment]
-    _reason = str(error)
-
-
-def unavailable() -> str | None:
-    """Why this backend can't be used here, or ``None`` where it can."""
-    if _core is None:
-        return f"its extension module is not built ({_reason}); reinstall dispersion-score with a C++ compiler"
-    return None
 
 
 def prepare(clouds: PackedClouds) -> _core.Clouds:

@@ -11,11 +11,6 @@ from ds_metrics.clouds import PackedClouds
 _BLOCK = 2**24  # distances held at once: 64 MB in float32
 
 
-def unavailable() -> str | None:
-    """Why this backend can't be used here: it always can."""
-    return None
-
-
 def prepare(clouds: PackedClouds) -> tuple[Tensor, ...]:
     """The clouds one by one."""
     return PackedClouds(clouds.points.detach(), clouds.lengths).split()
