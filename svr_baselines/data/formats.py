@@ -1,0 +1,167 @@
+"""One file to points or a mesh; every fault on the way becomes a one-line `ValueError`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+ARRAY_SUFFIXES = (".npy", ".npz")
+MESH_SUFFIXES = (".ply", ".obj", ".off", ".stl", ".glb")
+SUFFIXES = (*ARRAY_SUFFIXES, *MESH_SUFFIXES, ".xyz")
+
+_ARRAY_NAMES = ("points", "pred", "preds", "predictions", "arr_0")
+
+Array = npt.NDArray[Any]
+
+
+def read_points(path: Path) -> Array | None:
+    """Read the `(P, 3)` points of a point cloud file; `None` for a file that may hold a mesh."""
+    suffix = path.suffix.lower()
+    if suffix in ARRAY_SUFFIXES:
+        return _as_cloud(load_array(path))
+    if suffix == ".xyz":
+        with reading("xyz"), path.open("rb") as file:
+            table = np.loadtxt(file, ndmin=2)
+        return _as_cloud(table.astype(np.float32))
+    return None
+
+
+def read_mesh(path: Path) -> tuple[Array, Array]:
+    """Read all geometry of a file as vertices `(V, 3)` and faces `(F, 3)`; no faces: a PLY point cloud."""
+    import trimesh
+
+    suffix = path.suffix.lower()
+    with reading(suffix[1:]):
+        data = path.read_bytes()
+        _check_complete(data, suffix)
+        # From memory: with no folder to look in, materials and textures are never searched for.
+        scene: Any = trimesh.load(
+            io.BytesIO(data), file_type=suffix[1:], force="scene", process=False, skip_materials=True
+        )
+        vertices, faces = _concatenate(scene)
+    if len(faces) == 0 and suffix != ".ply":
+        raise ValueError("the mesh has no faces")
+    return vertices, faces
+
+
+def load_array(path: Path, memory_map: bool = False) -> Array:
+    """Read the array of a `.npy`, or the one array of a `.npz`, without ever unpickling."""
+    with reading("NumPy"):
+        _refuse_empty(path.stat().st_size)
+        # "c": writable views, so that torch takes them without a copy, and the file stays as it is.
+        loaded = np.load(path, mmap_mode="c" if memory_map else None, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return np.asarray(loaded[_pick_array(loaded.files)])
+
+
+def as_points(array: Array) -> Array:
+    """Convert to contiguous float32 (float64 stays), and check that there are points and all are finite."""
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"expected real numbers, but got dtype {array.dtype}")
+    if array.shape[0] == 0:
+        raise ValueError("the cloud is empty")
+    wide = array.dtype.kind == "f" and array.dtype.itemsize >= 8
+    with np.errstate(over="ignore"):
+        points = np.ascontiguousarray(array, dtype=np.float64 if wide else np.float32)
+    if bad := int((~np.isfinite(points)).any(axis=1).sum()):
+        raise ValueError(f"{bad} of {len(points)} points are NaN or infinite")
+    return points
+
+
+@contextlib.contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn whatever a reader raises into a one-line `ValueError`; silence its warnings and log."""
+    log = logging.getLogger("trimesh")
+    disabled, log.disabled = log.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Raised by numpy where text ends in the middle of a number: points would go missing.
+            warnings.filterwarnings("error", message="string or file could not be read to its end")
+            yield
+    except _Fault:
+        raise
+    except OSError as err:
+        raise _Fault(err.strerror or f"not a readable {what} file") from err
+    except Exception as err:
+        if "Python objects in dtype" in str(err) or "Object arrays cannot" in str(err):
+            raise _Fault("the array has dtype object, which is never unpickled") from err
+        detail = "" if isinstance(err, ImportError) else f" ({_one_line(err)})"
+        raise _Fault(f"not a readable {what} file, perhaps truncated{detail}") from err
+    finally:
+        log.disabled = disabled
+
+
+class _Fault(ValueError):
+    """A fault whose message is fit to be shown as it is."""
+
+
+def _one_line(err: Exception, width: int = 100) -> str:
+    text = " ".join(str(err).split()) or type(err).__name__
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def _refuse_empty(size: int) -> None:
+    if size == 0:
+        raise _Fault("the file is empty")
+
+
+def _pick_array(keys: list[str]) -> str:
+    if len(keys) == 1:
+        return keys[0]
+    known = [key for key in _ARRAY_NAMES if key in keys]
+    if len(known) != 1:
+        wanted = f"one array, or exactly one of those named {', '.join(_ARRAY_NAMES)}"
+        raise _Fault(f"expected {wanted}, but got {', '.join(sorted(keys)) or 'none'}")
+    return known[0]
+
+
+def _as_cloud(array: Array) -> Array:
+    if array.ndim == 2 and array.shape[1] in (3, 6):
+        return as_points(array[:, :3])
+    hint = "; pass the file itself to read an array of clouds" if array.ndim == 3 else ""
+    raise ValueError(f"expected shape (P, 3), or (P, 6) with normals, but got {array.shape}{hint}")
+
+
+def _concatenate(scene: Any) -> tuple[Array, Array]:
+    """Vertices and faces of every node of the scene, moved to where the node puts them."""
+    vertices, faces, start = [np.empty((0, 3))], [np.empty((0, 3), dtype=np.int64)], 0
+    for node in scene.graph.nodes_geometry:
+        matrix, name = scene.graph[node]
+        geometry = scene.geometry[name]
+        local = np.asarray(geometry.vertices, dtype=np.float64)
+        vertices.append(local @ matrix[:3, :3].T + matrix[:3, 3])
+        faces.append(np.asarray(getattr(geometry, "faces", faces[0])) + start)
+        start += len(local)
+    return np.concatenate(vertices), np.concatenate(faces)
+
+
+def _check_complete(data: bytes, suffix: str) -> None:
+    """Refuse files shorter than their header says, which the mesh reader would take without a word."""
+    _refuse_empty(len(data))
+    if suffix == ".ply" and re.search(rb"^format\s+ascii", data[:1000], re.MULTILINE):
+        header, _, body = data.partition(b"end_header")
+        expected = sum(int(n) for n in re.findall(rb"^element\s+\w+\s+(\d+)", header, re.MULTILINE))
+        found = sum(1 for line in body.splitlines() if line.strip())
+    elif suffix == ".off":
+        lines = [line for line in data.splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
+        counts = re.findall(rb"\d+", b" ".join(lines[:2]))[:2]
+        expected, found = sum(map(int, counts)), len(lines) - (1 if re.search(rb"\d", lines[0]) else 2)
+    elif suffix == ".stl" and b"facet" not in data[:1000]:
+        expected = int.from_bytes(data[80:84], "little")
+        found = (len(data) - 84) // 50
+    else:
+        return
+    if found < expected:
+        raise _Fault(f"truncated: the header promises {expected} elements, the file has {max(found, 0)}")

@@ -1,0 +1,182 @@
+"""Folders of meshes and point clouds, or one array of clouds, to a `ShapeSet`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from svr_baselines.data.formats import ARRAY_SUFFIXES, SUFFIXES, as_points, load_array, read_mesh, read_points
+from svr_baselines.data.points import Normalization, check_count, normalize_points, sample_mesh, stable_seed
+from svr_baselines.data.shapes import BadShape, Kind, ShapeSet
+
+Progress = Callable[[int, int], None]
+_Cloud = tuple[npt.NDArray[Any], Kind]
+
+
+def read_shapes(
+    path: str | os.PathLike[str],
+    points: int = 2500,
+    normalize: Literal["auto"] | Normalization = "auto",
+    seed: int = 0,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> ShapeSet:
+    """Read shapes as point clouds.
+
+    `path` is either an array of clouds `(N, P, 3)` in a `.npy` (memory-mapped) or `.npz`, or a folder with one
+    shape per file, searched with its subfolders in sorted order: `.npy .npz .xyz` (points, `(P, 3)`, or `(P, 6)`
+    whose last three columns are left out), `.ply .obj .off .stl .glb` (meshes; a PLY without faces is a point
+    cloud). Files of other kinds and hidden ones are ignored. Nothing is ever unpickled.
+
+    Args:
+        path: Array file or folder.
+        points: Points to draw from the surface of each mesh. Point clouds keep all theirs.
+        normalize: `"unit-ball"`, `"bounding-box"`, `"none"`, or `"auto"`: unit ball for meshes, none for clouds.
+        seed: Seed of the drawing. The points of a shape depend on this and on its name alone.
+        skip_bad: Go on without the shapes that cannot be read, and list them in `skipped`.
+        progress: Called with (shapes done, shapes in all).
+
+    Returns:
+        The shapes, named by their path below the folder without suffix, or by their index in the array.
+
+    Raises:
+        FileNotFoundError: If there is nothing at `path`.
+        ValueError: For a folder without shapes, two files of one name, an array of the wrong shape, or shapes that
+            are truncated, empty, not finite or without area; all bad shapes are counted, the first few named.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/cube.npy", np.eye(3))
+        ...     read_shapes(folder).names
+        ('cube',)
+    """
+    path = Path(path)
+    check_count("points", points)
+    if normalize not in ("auto", *get_args(Normalization)):
+        raise ValueError(
+            f"Argument `normalize` must be 'auto' or one of {get_args(Normalization)}, but got {normalize!r}."
+        )
+    if not path.exists():
+        raise FileNotFoundError(f"No file or folder at {path}.")
+    if path.is_dir():
+        found = _find_files(path)
+
+        def read(name: str) -> _Cloud:
+            return _read_file(found[name], name, points, seed)
+
+        names, paths = list(found), [file.relative_to(path).as_posix() for file in found.values()]
+    else:
+        array = _open_array(path)
+
+        def read(name: str) -> _Cloud:
+            return as_points(array[int(name)]), "points"
+
+        names = [f"{i:0{max(4, len(str(len(array) - 1)))}d}" for i in range(len(array))]
+        paths = [f"sample {name}" for name in names]
+    return _collect(
+        str(path), zip(names, paths, strict=True), len(names), read, normalize, skip_bad, progress
+    )
+
+
+def _collect(
+    source: str,
+    shapes: Iterable[tuple[str, str]],
+    total: int,
+    read: Callable[[str], _Cloud],
+    normalize: str,
+    skip_bad: bool,
+    progress: Progress | None,
+) -> ShapeSet:
+    """Read every shape, good or bad, so that one run tells of all faults."""
+    good: dict[str, _Cloud] = {}
+    bad: list[BadShape] = []
+    for done, (name, path) in enumerate(shapes, start=1):
+        try:
+            cloud, kind = read(name)
+            good[name] = _normalize(cloud, kind, normalize), kind
+        except ValueError as err:
+            bad.append(BadShape(name, path, str(err).rstrip(".")))
+        if progress is not None:
+            progress(done, total)
+    if bad and not (skip_bad and good):
+        raise ValueError(_describe(source, bad, total, skip_bad))
+    clouds, kinds = [cloud for cloud, _ in good.values()], tuple(kind for _, kind in good.values())
+    return ShapeSet(tuple(good), clouds, kinds, tuple(bad), source)
+
+
+def _normalize(cloud: npt.NDArray[Any], kind: Kind, normalize: Any) -> npt.NDArray[Any]:
+    mode: Any = ("unit-ball" if kind == "mesh" else "none") if normalize == "auto" else normalize
+    cloud = normalize_points(cloud, mode)
+    # Meshes are sampled in float64: cast only once they are centred, where it costs no precision.
+    return as_points(cloud.astype(np.float32)) if kind == "mesh" else cloud
+
+
+def _read_file(path: Path, name: str, points: int, seed: int) -> _Cloud:
+    cloud = read_points(path)
+    if cloud is not None:
+        return cloud, "points"
+    vertices, faces = read_mesh(path)
+    if len(faces) == 0:
+        return as_points(vertices.astype(np.float32)), "points"
+    return sample_mesh(vertices, faces, points, stable_seed(seed, name)), "mesh"
+
+
+def _open_array(path: Path) -> npt.NDArray[Any]:
+    if path.suffix.lower() not in ARRAY_SUFFIXES:
+        raise ValueError(
+            f"{path}: expected a folder of shapes or a .npy or .npz array, got a {path.suffix or 'plain'} file."
+        )
+    try:
+        array = load_array(path, memory_map=True)
+    except ValueError as err:
+        raise ValueError(f"{path}: {err}.") from err
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise ValueError(f"{path}: expected an array of clouds with shape (N, P, 3), but got {array.shape}.")
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{path}: expected real numbers, but got dtype {array.dtype}.")
+    return array
+
+
+def _find_files(root: Path) -> dict[str, Path]:
+    """Shape files below `root` by name, sorted by name."""
+    found: dict[str, Path] = {}
+    for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_raise):
+        subfolders[:] = [sub for sub in subfolders if not sub.startswith(".") and not _is_loop(folder, sub)]
+        for file in sorted(files):
+            path = Path(folder, file)
+            if file.startswith(".") or path.suffix.lower() not in SUFFIXES:
+                continue
+            name = path.relative_to(root).with_suffix("").as_posix()
+            if name in found:
+                raise ValueError(
+                    f"{root}: two files of the same name, {found[name].name} and {file}, at {name!r}."
+                )
+            found[name] = path
+    if not found:
+        raise ValueError(f"{root}: no shapes in this folder (looked for {' '.join(SUFFIXES)}).")
+    return dict(sorted(found.items()))
+
+
+def _is_loop(folder: str, sub: str) -> bool:
+    """A link to a folder that holds it would be walked without end."""
+    inside, target = os.path.realpath(folder), os.path.realpath(os.path.join(folder, sub))
+    return os.path.commonpath([inside, target]) == target
+
+
+def _raise(error: OSError) -> None:
+    raise ValueError(f"{error.filename}: {error.strerror}.") from error
+
+
+def _describe(source: str, bad: list[BadShape], total: int, skip_bad: bool, shown: int = 3) -> str:
+    faults = "; ".join(f"{item.path}: {item.reason}" for item in bad[:shown])
+    more = f"; and {len(bad) - shown} more" if len(bad) > shown else ""
+    advice = (
+        "" if skip_bad or len(bad) == total else " Pass `skip_bad=True` (`--skip-bad`) to go on without them."
+    )
+    return f"{source}: {len(bad)} of {total} shapes cannot be read: {faults}{more}.{advice}"

@@ -1,0 +1,131 @@
+"""A set of named point clouds, and the pairing of predictions with targets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Kind = Literal["mesh", "points"]
+
+
+@dataclass(frozen=True)
+class BadShape:
+    """A shape that was left out: its name, where it came from and what is wrong with it."""
+
+    name: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class ShapeSet:
+    """Point clouds with their names, in the order of the names.
+
+    Attributes:
+        names: Path relative to the root without its suffix (`"chair/0007"`); or padded index in an array (`"0007"`).
+        clouds: One `(P_i, 3)` float32 array per name; float64 where the source holds float64 points.
+        kinds: What each cloud came from: `"mesh"` (sampled) or `"points"` (read as it was).
+        skipped: Shapes that were left out because they are bad.
+        source: Where the set was read from.
+    """
+
+    names: tuple[str, ...]
+    clouds: list[npt.NDArray[Any]]
+    kinds: tuple[Kind, ...]
+    skipped: tuple[BadShape, ...] = ()
+    source: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not len(self.names) == len(self.clouds) == len(self.kinds):
+            counts = f"{len(self.names)} names, {len(self.clouds)} clouds and {len(self.kinds)} kinds"
+            raise ValueError(f"A shape set needs one name, cloud and kind per shape, but got {counts}.")
+        if len(set(self.names)) != len(self.names):
+            raise ValueError("A shape set needs a different name for each shape.")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Folder part of each name: `"chair"` for `"chair/0007"`, empty where there is none."""
+        return tuple(name.rpartition("/")[0] for name in self.names)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over names, shapes, dtypes and points: equal for equal content, wherever it lies."""
+        digest = hashlib.sha256()
+        for name, cloud in zip(self.names, self.clouds, strict=True):
+            # Little-endian, so that every machine agrees.
+            cloud = np.ascontiguousarray(cloud, dtype=cloud.dtype.newbyteorder("<"))
+            digest.update(f"{name}\0{cloud.dtype.str}\0{cloud.shape}\0".encode("utf-8", "surrogateescape"))
+            digest.update(cloud.data)
+        return digest.hexdigest()
+
+
+def pair_shapes(predictions: ShapeSet, targets: ShapeSet) -> tuple[ShapeSet, ShapeSet]:
+    """Align predictions and targets by name.
+
+    A shape that was skipped as bad on one side is dropped on the other too, and recorded in its `skipped`.
+
+    Args:
+        predictions: Shapes a network produced.
+        targets: The shapes it should have produced.
+
+    Returns:
+        Both sets with the same names in the same (the predictions') order.
+
+    Raises:
+        ValueError: If the names differ for any other reason, or if no pair is left.
+
+    Example:
+        >>> cloud = np.zeros((1, 3), dtype=np.float32)
+        >>> ours = ShapeSet(("a", "b"), [cloud, cloud + 1], ("points",) * 2)
+        >>> theirs = ShapeSet(("b", "a"), [cloud + 2, cloud], ("points",) * 2)
+        >>> pair_shapes(ours, theirs)[1].names
+        ('a', 'b')
+    """
+    predictions, targets = _without_skipped(predictions, targets), _without_skipped(targets, predictions)
+    only_predicted = sorted(set(predictions.names) - set(targets.names))
+    only_targets = sorted(set(targets.names) - set(predictions.names))
+    if only_predicted or only_targets:
+        raise ValueError(
+            f"Predictions and targets must have the same names, but {_count(only_predicted)} without a target"
+            f" (of {len(predictions)}) and {_count(only_targets)} without a prediction (of {len(targets)})."
+        )
+    if not len(predictions):
+        raise ValueError("No pair of prediction and target is left: each is bad on at least one side.")
+    position = {name: i for i, name in enumerate(targets.names)}
+    return predictions, _take(targets, [position[name] for name in predictions.names], targets.skipped)
+
+
+def _without_skipped(shapes: ShapeSet, other: ShapeSet) -> ShapeSet:
+    bad = {item.name: item for item in other.skipped}
+    keep = [i for i, name in enumerate(shapes.names) if name not in bad]
+    dropped = tuple(
+        BadShape(name, bad[name].path, f"its counterpart is bad: {bad[name].reason}")
+        for name in shapes.names
+        if name in bad
+    )
+    return _take(shapes, keep, shapes.skipped + dropped) if dropped else shapes
+
+
+def _take(shapes: ShapeSet, indices: Sequence[int], skipped: tuple[BadShape, ...]) -> ShapeSet:
+    return ShapeSet(
+        names=tuple(shapes.names[i] for i in indices),
+        clouds=[shapes.clouds[i] for i in indices],
+        kinds=tuple(shapes.kinds[i] for i in indices),
+        skipped=skipped,
+        source=shapes.source,
+    )
+
+
+def _count(names: Sequence[str], shown: int = 3) -> str:
+    if not names:
+        return "0"
+    return f"{len(names)} ({', '.join(names[:shown])}{', ...' if len(names) > shown else ''})"
