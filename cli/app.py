@@ -50,11 +50,10 @@ def evaluate(
         Path, typer.Argument(help="Array (N, P, 3) as .npy or .npz, or a folder of meshes and point clouds.")
     ],
     target: Annotated[
-        Path | None, typer.Option(help="Ground truth, paired with the predictions by name. Adds CD and F-score.")
+        Path | None,
+        typer.Option(help="Ground truth, paired with the predictions by name. Adds CD and F-score."),
     ] = None,
-    metric: Annotated[
-        list[str] | None, typer.Option(help="Metric by its name in `ds metrics`; repeatable.")
-    ] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Metric by its name in `ds metrics`; repeatable.")] = None,
     clusters: Annotated[
         str, typer.Option(metavar="knee|K", help="Clusters of the Dispersion Score; fix it to compare runs.")
     ] = "knee",
@@ -62,7 +61,8 @@ def evaluate(
     normalize: Annotated[
         str,
         typer.Option(
-            metavar="auto|unit-ball|bounding-box|none", help="auto: unit ball for meshes, none for point clouds."
+            metavar="auto|unit-ball|bounding-box|none",
+            help="auto: unit ball for meshes, none for point clouds.",
         ),
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of the sampling and of the solver.")] = 0,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ds_cli.tables import print_scores
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -20,7 +21,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from ds_cli.tables import print_scores
 from ds_metrics._files import atomic_write
 from ds_metrics.pairwise import report_progress
 from svr_baselines.data import ShapeSet, pair_shapes, read_shapes
@@ -49,9 +49,7 @@ def run(
 
     def read(path: Path) -> ShapeSet:
         with progress_bar(stderr, f"reading {path.name}", "shapes") as tell:
-            return read_shapes(
-                path, points=points, normalize=normalize, seed=seed, skip_bad=skip_bad, progress=tell
-            )
+            return read_shapes(path, points=points, normalize=normalize, seed=seed, skip_bad=skip_bad, progress=tell)
 
     shapes, truth = read(predictions), None if target is None else read(target)
     if truth is not None:
@@ -106,9 +104,7 @@ def draw(evaluation: Evaluation, shapes: ShapeSet, folder: Path) -> list[Path]:
     clustering, curve = evaluation.clustering, evaluation.curve
     medoids = clustering.medoids.tolist()
     figures = {
-        "distance-matrix.png": plot_distance_matrix(
-            evaluation.distances, clustering.labels, label=CHAMFER_LABEL
-        )[0],
+        "distance-matrix.png": plot_distance_matrix(evaluation.distances, clustering.labels, label=CHAMFER_LABEL)[0],
         "dispersion-curve.png": plot_curve(
             curve.n_clusters, curve.scores, knee=curve.knee, chosen=clustering.n_clusters
         )[0],

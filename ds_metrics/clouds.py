@@ -25,7 +25,7 @@ class PackedClouds(NamedTuple):
 
     def split(self) -> tuple[Tensor, ...]:
         """The clouds one by one, each of shape ``(P_i, 3)``."""
-        return self.points.split(self.lengths.tolist())
+        return torch.split(self.points, self.lengths.tolist())
 
     @property
     def segments(self) -> Tensor:
@@ -110,8 +110,7 @@ def _pack_list(clouds: Sequence[Tensor | np.ndarray], lengths: Tensor | None, na
     for index, tensor in enumerate(tensors):
         if tensor.ndim != 2 or tensor.shape[-1] != 3:
             raise ValueError(
-                f"Argument `{name}` must hold clouds of shape (P, 3), "
-                f"but cloud {index} has shape {tuple(tensor.shape)}"
+                f"Argument `{name}` must hold clouds of shape (P, 3), but cloud {index} has shape {tuple(tensor.shape)}"
             )
     if not tensors:
         return PackedClouds(torch.empty(0, 3), torch.empty(0, dtype=torch.int64))

@@ -82,7 +82,7 @@ class DispersionScore(Metric):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if n_clusters != "knee" and (isinstance(n_clusters, (bool, str)) or int(n_clusters) < 1):
+        if n_clusters != "knee" and (type(n_clusters) is not int or n_clusters < 1):
             raise ValueError(f"Argument `n_clusters` must be 'knee' or a positive integer, but got {n_clusters!r}")
         if solver not in SOLVERS:
             raise ValueError(f"Argument `solver` must be one of {SOLVERS}, but got {solver!r}")
@@ -125,21 +125,9 @@ class DispersionScore(Metric):
         earlier ones with it, and every step would copy the samples so far. Here a batch is checked and added first.
         """
         self.update(preds, target, preds_lengths)
-        clouds = PackedClouds(self.preds_points[-1], self.preds_lengths[-1].cpu())
-        fewest = 2 if self.n_clusters == "knee" else int(self.n_clusters) + 1
-        if len(clouds.lengths) < fewest:
-            self._forward_cache = torch.tensor(torch.nan, device=self.device)
-        else:
-            self._forward_cache = dispersion_score(
-                clouds.split(),
-                self.n_clusters,
-                distance=self.distance,
-                squared=self.squared,
-                solver=self.solver,
-                seed=self.seed,
-                backend=self.backend,
-            )
-        return self._forward_cache
+        value = self._batch_value()
+        self._forward_cache = value  # type: ignore[assignment]
+        return value
 
     def reset(self) -> None:
         """Forget all samples and the clusters of the last compute."""
@@ -167,6 +155,22 @@ class DispersionScore(Metric):
         if packed.points.device != self.device:
             packed = PackedClouds(packed.points.to(self.device), packed.lengths)
         return PackedClouds(packed.points.detach(), packed.lengths)
+
+    def _batch_value(self) -> Tensor:
+        """Score of the last batch; NaN where it has too few samples for one."""
+        lengths = self.preds_lengths[-1].cpu()
+        fewest = 2 if self.n_clusters == "knee" else int(self.n_clusters) + 1
+        if len(lengths) < fewest:
+            return torch.tensor(torch.nan, device=self.device)
+        return dispersion_score(
+            PackedClouds(self.preds_points[-1], lengths).split(),
+            self.n_clusters,
+            distance=self.distance,
+            squared=self.squared,
+            solver=self.solver,
+            seed=self.seed,
+            backend=self.backend,
+        )
 
     def _forget(self) -> None:
         self.clustering = None

@@ -22,6 +22,7 @@ class _MeanOverPairs(Metric):
     full_state_update = False
     plot_lower_bound = 0.0
 
+    n_pairs: Tensor
     _sum: str  # named per measure, lest compute groups take the states of two measures for one
 
     def __init__(self, state: str, **kwargs: Any) -> None:
@@ -58,8 +59,9 @@ class _MeanOverPairs(Metric):
         self._computed = None
         self._update_count += 1
         self._add(values)
-        self._forward_cache = values.mean()
-        return self._forward_cache
+        mean = values.mean()
+        self._forward_cache = mean  # type: ignore[assignment]
+        return mean
 
     def plot(self, val: Any = None, ax: Any = None) -> Any:
         """Plot one or several values, see `torchmetrics.Metric.plot`."""
@@ -111,7 +113,6 @@ class ChamferDistance(_MeanOverPairs):
     higher_is_better = False
 
     chamfer_sum: Tensor
-    n_pairs: Tensor
 
     def __init__(self, w1: float = 1.0, w2: float = 1.0, squared: bool = True, **kwargs: Any) -> None:
         super().__init__("chamfer_sum", **kwargs)
@@ -160,11 +161,8 @@ class FScore(_MeanOverPairs):
     plot_upper_bound = 1.0
 
     f_score_sum: Tensor
-    n_pairs: Tensor
 
-    def __init__(
-        self, radius: float = 0.01, eps: float = 1e-8, kaolin_recall: bool = False, **kwargs: Any
-    ) -> None:
+    def __init__(self, radius: float = 0.01, eps: float = 1e-8, kaolin_recall: bool = False, **kwargs: Any) -> None:
         super().__init__("f_score_sum", **kwargs)
         if not radius > 0:
             raise ValueError(f"Argument `radius` must be positive, but got {radius}")

@@ -175,6 +175,6 @@ def _provenance(
 def _source(shapes: ShapeSet) -> dict[str, Any]:
     return {
         "source": shapes.source,
-        "sha256": shapes.sha256,
+        "sha256": shapes.content_hash,
         "skipped": [asdict(bad) for bad in shapes.skipped],
     }

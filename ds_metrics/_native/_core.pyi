@@ -24,9 +24,7 @@ def chamfer_pairs(
 ) -> NDArray[np.float64]:
     """Chamfer distance of each pair ``(x[i], y[j])``; the same to the bit for any order of points and any threads."""
 
-def nearest(
-    x: Clouds, y: Clouds, threads: int = 1, isa: str = "auto"
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def nearest(x: Clouds, y: Clouds, threads: int = 1, isa: str = "auto") -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Squared distance to and index of the point of ``y[b]`` nearest to each point of ``x[b]``."""
 
 def supported_isas() -> list[str]:

@@ -26,7 +26,8 @@ class Curve:
 
     def medoids_at(self, n_clusters: int) -> np.ndarray:
         """Medoids behind one point of the curve."""
-        return self._medoids[self.n_clusters.tolist().index(n_clusters)]
+        position = self.n_clusters.tolist().index(n_clusters)
+        return self._medoids[position]
 
 
 @dataclass(frozen=True, eq=False)

@@ -107,9 +107,7 @@ class Problem:
 
     def _run(self, n_clusters: int, n_init: int, init: np.ndarray) -> np.ndarray:
         swaps = self.solver == "fasterpam"
-        return _core.solve(
-            self.matrix, self._order, n_clusters, swaps, self.seed, n_init, init, self.max_iter
-        )
+        return _core.solve(self.matrix, self._order, n_clusters, swaps, self.seed, n_init, init, self.max_iter)
 
 
 def _check_init(init: Sequence[int] | np.ndarray, n_clusters: int, size: int) -> np.ndarray:

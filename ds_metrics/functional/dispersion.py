@@ -64,8 +64,6 @@ def dispersion_score(
             raise ValueError("Argument `lengths` goes with padded point clouds, not with a distance matrix")
         distances = torch.as_tensor(samples)
     else:
-        distances = pairwise_distance(
-            samples, distance=distance, squared=squared, backend=backend, lengths_x=lengths
-        )
+        distances = pairwise_distance(samples, distance=distance, squared=squared, backend=backend, lengths_x=lengths)
     score = cluster(distances, n_clusters, solver=solver, seed=seed).score
     return torch.tensor(score, dtype=torch.float32, device=distances.device)

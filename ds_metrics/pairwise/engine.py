@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -68,20 +69,20 @@ def pairwise_distance(
     if packed_y is not None and packed_y.points.dtype != packed_x.points.dtype:
         packed_x, packed_y = (PackedClouds(c.points.double(), c.lengths) for c in (packed_x, packed_y))
     engine = _select(backend, packed_x.points.device)
-    prepared_x = engine.prepare(packed_x)
-    prepared_y = prepared_x if packed_y is None else engine.prepare(packed_y)
+    unit = _unit(packed_x, packed_y or packed_x)
+    prepared_x = engine.prepare(_scaled(packed_x, unit))
+    prepared_y = prepared_x if packed_y is None else engine.prepare(_scaled(packed_y, unit))
     n_rows, n_columns = len(packed_x.lengths), len((packed_y or packed_x).lengths)
 
     matrix = np.zeros((n_rows, n_columns), dtype=np.float32)
     done, total = 0, n_rows * (n_rows - 1) // 2 if packed_y is None else n_rows * n_columns
     for i, j in _tiles(n_rows, n_columns, symmetric=packed_y is None):
-        with np.errstate(over="ignore"):
-            matrix[i, j] = engine.chamfer_pairs(prepared_x, prepared_y, i, j, squared=squared)
+        values = engine.chamfer_pairs(prepared_x, prepared_y, i, j, squared=squared)
+        matrix[i, j] = _to_single(values * unit ** (2 if squared else 1), i, j)
         if packed_y is None:
             matrix[j, i] = matrix[i, j]
         done += len(i)
         progress.tell(done, total)
-    _check_range(matrix)
     return torch.from_numpy(matrix).to(packed_x.points.device)
 
 
@@ -113,9 +114,7 @@ def _select(backend: str, device: torch.device) -> ModuleType:
 
 def _match(y: PackedClouds, x: PackedClouds) -> PackedClouds:
     if y.points.device != x.points.device:
-        raise ValueError(
-            f"Argument `y` must be on the device of `x`, but got {y.points.device} and {x.points.device}"
-        )
+        raise ValueError(f"Argument `y` must be on the device of `x`, but got {y.points.device} and {x.points.device}")
     return y
 
 
@@ -131,10 +130,24 @@ def _tiles(n_rows: int, n_columns: int, symmetric: bool) -> Iterator[tuple[np.nd
                 yield i, j
 
 
-def _check_range(matrix: np.ndarray) -> None:
-    if not np.isfinite(matrix).all():
-        i, j = (int(index[0]) for index in np.nonzero(~np.isfinite(matrix)))
+def _unit(*clouds: PackedClouds) -> float:
+    """Power of two that brings the largest coordinate to about 1, so that no square leaves the float range."""
+    largest = max((float(c.points.detach().abs().max()) for c in clouds if len(c.points)), default=1.0)
+    return 2.0 ** math.frexp(largest)[1] if largest else 1.0
+
+
+def _scaled(clouds: PackedClouds, unit: float) -> PackedClouds:
+    return PackedClouds(clouds.points.detach() / unit, clouds.lengths)
+
+
+def _to_single(values: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", under="ignore"):
+        single = values.astype(np.float32)
+    lost = ~np.isfinite(single) | ((single == 0) & (values > 0))
+    if lost.any():
+        pair = int(np.flatnonzero(lost)[0])
         raise ValueError(
             f"Argument `x` must be of a scale whose distances fit float32, "
-            f"but the distance between samples {i} and {j} does not"
+            f"but samples {i[pair]} and {j[pair]} are {values[pair]:.3g} apart"
         )
+    return single

@@ -31,7 +31,7 @@ def chamfer_pairs(
 def nearest(x: PackedClouds, y: PackedClouds) -> Tensor:
     """Index within ``y[b]`` of the point nearest to each point of ``x[b]``, of shape ``(T_x,)``."""
     index = [
-        torch.cat([_distances(rows, q).argmin(dim=1) for rows in p.split(_rows(q))])
+        torch.cat([_distances(rows, q).argmin(dim=1) for rows in torch.split(p, _rows(q))])
         for p, q in zip(prepare(x), prepare(y), strict=True)
     ]
     return torch.cat(index) if index else torch.empty(0, dtype=torch.int64)
@@ -41,7 +41,7 @@ def _minima(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
     """Distance from each point of ``p`` to the nearest of ``q``, and the other way round."""
     to_q = []
     to_p = torch.full((len(q),), torch.inf, dtype=p.dtype, device=p.device)
-    for rows in p.split(_rows(q)):
+    for rows in torch.split(p, _rows(q)):
         block = _distances(rows, q)
         to_q.append(block.amin(dim=1))
         to_p = torch.minimum(to_p, block.amin(dim=0))

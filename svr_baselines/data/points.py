@@ -109,9 +109,7 @@ def sample_mesh(
 
 def stable_seed(seed: int, name: str) -> int:
     """Seed of one shape from the user's seed and the shape's name, whatever else is in the set."""
-    return int.from_bytes(
-        hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogateescape")).digest()[:8], "little"
-    )
+    return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogateescape")).digest()[:8], "little")
 
 
 def check_count(argument: str, value: Any) -> None:
@@ -128,6 +126,4 @@ def _check_mesh(vertices: npt.NDArray[np.float64], faces: npt.NDArray[Any]) -> N
     if faces.ndim != 2 or faces.shape[1] != 3 or faces.dtype.kind not in "iu":
         raise ValueError(f"faces must be integers of shape (F, 3), but got {faces.dtype} {faces.shape}")
     if faces.min() < 0 or faces.max() >= len(vertices):
-        raise ValueError(
-            f"faces name vertices up to {faces.max()}, but the mesh has {len(vertices)} vertices"
-        )
+        raise ValueError(f"faces name vertices up to {faces.max()}, but the mesh has {len(vertices)} vertices")

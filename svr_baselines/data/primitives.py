@@ -96,9 +96,7 @@ def _chair(rng: np.random.Generator) -> list[Part]:
     else:
         rail = 0.3 * back
         parts.append(box((0, seat + back - rail / 2, z), (width, rail, leg)))
-        parts += [
-            box((x, seat + back / 2, z), (leg, back, leg)) for x in np.linspace(-0.5, 0.5, 4) * (width - leg)
-        ]
+        parts += [box((x, seat + back / 2, z), (leg, back, leg)) for x in np.linspace(-0.5, 0.5, 4) * (width - leg)]
     if rng.random() < 0.4:
         arm = rng.uniform(0.16, 0.24)
         for x in (-width / 2, width / 2):
@@ -121,9 +119,7 @@ def _lamp(rng: np.random.Generator) -> list[Part]:
 def _shelf(rng: np.random.Generator) -> list[Part]:
     width, height, depth = rng.uniform(0.5, 1.2), rng.uniform(0.8, 2.0), rng.uniform(0.25, 0.4)
     thick, boards = rng.uniform(0.025, 0.05), int(rng.integers(3, 7))
-    parts = [
-        box((0, y, 0), (width, thick, depth)) for y in np.linspace(thick / 2, height - thick / 2, boards)
-    ]
+    parts = [box((0, y, 0), (width, thick, depth)) for y in np.linspace(thick / 2, height - thick / 2, boards)]
     parts += [box((x, height / 2, 0), (thick, height, depth)) for x in (-width / 2, width / 2)]
     parts.append(box((0, height / 2, -depth / 2), (width, height, 0.01)))
     return parts

@@ -79,9 +79,7 @@ def read_shapes(
 
         names = [f"{i:0{max(4, len(str(len(array) - 1)))}d}" for i in range(len(array))]
         paths = [f"sample {name}" for name in names]
-    return _collect(
-        str(path), zip(names, paths, strict=True), len(names), read, normalize, skip_bad, progress
-    )
+    return _collect(str(path), zip(names, paths, strict=True), len(names), read, normalize, skip_bad, progress)
 
 
 def _collect(
@@ -154,9 +152,7 @@ def _find_files(root: Path) -> dict[str, Path]:
                 continue
             name = path.relative_to(root).with_suffix("").as_posix()
             if name in found:
-                raise ValueError(
-                    f"{root}: two files of the same name, {found[name].name} and {file}, at {name!r}."
-                )
+                raise ValueError(f"{root}: two files of the same name, {found[name].name} and {file}, at {name!r}.")
             found[name] = path
     if not found:
         raise ValueError(f"{root}: no shapes in this folder (looked for {' '.join(SUFFIXES)}).")
@@ -176,7 +172,5 @@ def _raise(error: OSError) -> None:
 def _describe(source: str, bad: list[BadShape], total: int, skip_bad: bool, shown: int = 3) -> str:
     faults = "; ".join(f"{item.path}: {item.reason}" for item in bad[:shown])
     more = f"; and {len(bad) - shown} more" if len(bad) > shown else ""
-    advice = (
-        "" if skip_bad or len(bad) == total else " Pass `skip_bad=True` (`--skip-bad`) to go on without them."
-    )
+    advice = "" if skip_bad or len(bad) == total else " Pass `skip_bad=True` (`--skip-bad`) to go on without them."
     return f"{source}: {len(bad)} of {total} shapes cannot be read: {faults}{more}.{advice}"
