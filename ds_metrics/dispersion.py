@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
-from ds_metrics.clustering import SOLVERS, Clustering, cluster
+from ds_metrics.clustering import Clustering, Solver, cluster
 from ds_metrics.functional import dispersion_score
 from ds_metrics.pairwise import pairwise_distance
 
@@ -76,7 +76,7 @@ class DispersionScore(Metric):
         n_clusters: int | Literal["knee"] = "knee",
         distance: str = "chamfer",
         squared: bool = True,
-        solver: str = "fasterpam",
+        solver: Solver = "fasterpam",
         seed: int = 0,
         backend: str = "auto",
         **kwargs: Any,
@@ -84,8 +84,8 @@ class DispersionScore(Metric):
         super().__init__(**kwargs)
         if n_clusters != "knee" and (type(n_clusters) is not int or n_clusters < 1):
             raise ValueError(f"Argument `n_clusters` must be 'knee' or a positive integer, but got {n_clusters!r}")
-        if solver not in SOLVERS:
-            raise ValueError(f"Argument `solver` must be one of {SOLVERS}, but got {solver!r}")
+        if solver not in get_args(Solver):
+            raise ValueError(f"Argument `solver` must be one of {get_args(Solver)}, but got {solver!r}")
         if distance != "chamfer":
             raise ValueError(f"Argument `distance` must be 'chamfer', but got {distance!r}")
         self.n_clusters = n_clusters

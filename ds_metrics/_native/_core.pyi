@@ -30,27 +30,44 @@ def nearest(x: Clouds, y: Clouds, threads: int = 1, isa: str = "auto") -> tuple[
 def supported_isas() -> list[str]:
     """Instruction sets that ``isa`` can name on this machine, best first."""
 
-def canonical_order(distances: NDArray[np.float32]) -> NDArray[np.int64]:
-    """An order of the samples that depends on their distances alone, not on how they are numbered."""
+# k-medoids. `distances` is an exactly symmetric (N, N) matrix with a zero diagonal, read in place. `order` is
+# the result of `kmedoids_order`; medoids and labels count samples as the caller does. Wrong shapes, indices
+# or names raise ValueError; the values of the matrix are the caller's to check (see `ds_metrics.clustering`).
 
-def solve(
+def kmedoids_order(distances: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Permutation of the samples that depends on their distances alone."""
+
+def kmedoids_solve(
     distances: NDArray[np.float32],
     order: NDArray[np.int64],
     n_clusters: int,
-    swaps: bool,
+    solver: str,
     seed: int,
     n_init: int,
-    init: NDArray[np.int64],
     max_iter: int,
 ) -> NDArray[np.int64]:
-    """Medoids by FasterPAM (``swaps``) or the alternating algorithm, from ``init`` or the best of random starts."""
+    """Medoids of the best of `n_init` seeded starts of "fasterpam" or "alternate"."""
 
-def extend(
-    distances: NDArray[np.float32], order: NDArray[np.int64], medoids: NDArray[np.int64], n_clusters: int
+def kmedoids_refine(
+    distances: NDArray[np.float32],
+    order: NDArray[np.int64],
+    medoids: NDArray[np.int64],
+    solver: str,
+    max_iter: int,
 ) -> NDArray[np.int64]:
-    """``medoids`` and, one after the other, the samples that lower the inertia most."""
+    """The solver run from the given medoids."""
 
-def assign(
-    distances: NDArray[np.float32], order: NDArray[np.int64], medoids: NDArray[np.int64]
+def kmedoids_extend(
+    distances: NDArray[np.float32],
+    order: NDArray[np.int64],
+    medoids: NDArray[np.int64],
+    n_clusters: int,
+) -> NDArray[np.int64]:
+    """The given medoids and, up to `n_clusters`, greedily those that lower the inertia most."""
+
+def kmedoids_assign(
+    distances: NDArray[np.float32],
+    order: NDArray[np.int64],
+    medoids: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], float]:
-    """Label of each sample and the inertia."""
+    """Position in `medoids` of each sample's nearest, and the inertia."""

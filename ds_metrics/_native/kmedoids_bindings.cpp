@@ -1,137 +1,144 @@
-// k-medoids for Python: distance matrices in, medoids by their original index out.
 #include "bindings.hpp"
-#include "kmedoids_alternate.hpp"
-#include "kmedoids_fasterpam.hpp"
-#include "kmedoids_order.hpp"
-#include "kmedoids_seeding.hpp"
+#include "kmedoids.hpp"
 
 #include <pybind11/numpy.h>
-#include <pybind11/stl.h>
-
 #include <stdexcept>
 #include <string>
 
 namespace py = pybind11;
-using namespace kmedoids;
 
 namespace {
+
+using kmedoids::Distances;
+using kmedoids::Index;
+using kmedoids::Indices;
+using kmedoids::Solver;
 
 using Matrix = py::array_t<float, py::array::c_style>;
 using IndexArray = py::array_t<Index, py::array::c_style>;
 
-Index size_of(const Matrix& distances) {
-    if (distances.ndim() != 2 || distances.shape(0) != distances.shape(1))
-        throw std::invalid_argument("Argument `distances` must be square");
-    return distances.shape(0);
+Solver solver_from(const std::string& name) {
+    if (name == "alternate") return Solver::kAlternate;
+    if (name == "fasterpam") return Solver::kFasterPAM;
+    throw std::invalid_argument("Unknown solver: " + name);
 }
 
-Indices to_indices(const IndexArray& array, Index size, const char* name) {
-    Indices out(array.data(), array.data() + array.size());
-    for (const Index value : out)
-        if (value < 0 || value >= size)
-            throw std::out_of_range(std::string("Argument `") + name + "` must index the samples");
-    return out;
+Index size_of(const Matrix& matrix) {
+    if (matrix.ndim() != 2 || matrix.shape(0) != matrix.shape(1)) throw std::invalid_argument("Not a square matrix");
+    return matrix.shape(0);
 }
 
-IndexArray to_array(const Indices& indices) {
-    return IndexArray(static_cast<py::ssize_t>(indices.size()), indices.data());
-}
+IndexArray to_array(const Indices& indices) { return IndexArray(static_cast<py::ssize_t>(indices.size()), indices.data()); }
 
-Indices positions_of(const Indices& order, const Indices& samples) {
-    Indices position(order.size());
-    for (std::size_t p = 0; p < order.size(); ++p) position[order[p]] = static_cast<Index>(p);
-    Indices out;
-    for (const Index sample : samples) out.push_back(position[sample]);
-    return out;
-}
-
-Indices improve(const Distances& distances, Indices medoids, bool swaps, int max_iter) {
-    if (!swaps) return alternate(distances, std::move(medoids), max_iter);
-    if (medoids.size() == 1) {
-        Indices everyone(distances.size());
-        std::iota(everyone.begin(), everyone.end(), Index{0});
-        return {medoid_of(distances, everyone, medoids[0])};
+// The matrix in canonical order, and the two ways between original indices and positions in that order.
+class Problem {
+public:
+    Problem(const Matrix& matrix, const IndexArray& order)
+        : order_(order.data(), order.data() + order.size()),
+          position_(order_.size(), -1),
+          distances_(matrix.data(), order_.data(), size_of(matrix)) {
+        const Index size = distances_.size();
+        if (order.size() != size) throw std::invalid_argument("order and distances differ in length");
+        for (Index i = 0; i < size; ++i) {
+            if (order_[i] < 0 || order_[i] >= size || position_[order_[i]] >= 0) {
+                throw std::invalid_argument("order is not a permutation");
+            }
+            position_[order_[i]] = i;
+        }
     }
-    return FasterPAM(distances, std::move(medoids)).run(max_iter);
-}
 
-struct Solution {
-    Indices medoids;
-    double inertia = std::numeric_limits<double>::infinity();
+    Problem(const Problem&) = delete;
+    Problem& operator=(const Problem&) = delete;
 
-    void keep_better(const Distances& distances, const Indices& candidate) {
-        const double other = assign(distances, candidate).inertia();
-        if (other < inertia || medoids.empty()) *this = {candidate, other};
+    const Distances& distances() const { return distances_; }
+
+    Indices to_positions(const IndexArray& indices) const {
+        Indices positions(indices.data(), indices.data() + indices.size());
+        std::vector<bool> seen(order_.size(), false);
+        for (Index& entry : positions) {
+            if (entry < 0 || entry >= distances_.size() || seen[entry]) {
+                throw std::invalid_argument("medoids are not distinct sample indices");
+            }
+            seen[entry] = true;
+            entry = position_[entry];
+        }
+        if (positions.empty()) throw std::invalid_argument("no medoids");
+        return positions;
     }
+
+    Index to_original(Index position) const { return order_[position]; }
+
+    Indices to_originals(Indices positions) const {
+        for (Index& entry : positions) entry = order_[entry];
+        return positions;
+    }
+
+    void check_n_clusters(Index n_clusters, Index least) const {
+        if (n_clusters < least || n_clusters > distances_.size()) throw std::invalid_argument("n_clusters out of range");
+    }
+
+private:
+    Indices order_;
+    Indices position_;
+    Distances distances_;
 };
 
-IndexArray py_canonical_order(const Matrix& distances) {
-    const Index size = size_of(distances);
+IndexArray canonical_order(const Matrix& matrix) {
+    const Index size = size_of(matrix);
     Indices order;
     {
         py::gil_scoped_release release;
-        order = canonical_order(distances.data(), size);
+        order = kmedoids::canonical_order(matrix.data(), size);
     }
     return to_array(order);
 }
 
-// Best of several starts. FasterPAM's first start is an alternate solution, so that it never ends above that.
-IndexArray py_solve(const Matrix& matrix, const IndexArray& order_array, Index n_clusters, bool swaps,
-                    std::uint64_t seed, int n_init, const IndexArray& init, int max_iter) {
-    const Index size = size_of(matrix);
-    Indices order = to_indices(order_array, size, "order");
-    const Indices given = to_indices(init, size, "init");
-    if (static_cast<Index>(order.size()) != size || n_clusters < 1 || n_clusters > size || n_init < 1)
-        throw std::invalid_argument("Arguments of `solve` must fit the matrix");
-    Solution best;
+IndexArray solve(const Matrix& matrix, const IndexArray& order, Index n_clusters, const std::string& solver,
+                 std::uint64_t seed, int n_init, int max_iter) {
+    const Problem problem(matrix, order);
+    problem.check_n_clusters(n_clusters, 1);
+    if (n_init < 1) throw std::invalid_argument("n_init must be positive");
+    const Solver kind = solver_from(solver);
+    Indices medoids;
     {
         py::gil_scoped_release release;
-        const Distances distances(matrix.data(), order.data(), size);
-        if (!given.empty()) {
-            best.keep_better(distances, improve(distances, positions_of(order, given), swaps, max_iter));
-        } else {
-            for (int start = 0; start < n_init; ++start) {
-                Random random(seed, static_cast<std::uint64_t>(start));
-                Indices medoids = plus_plus(distances, n_clusters, random);
-                if (swaps && start == 0) medoids = alternate(distances, std::move(medoids), max_iter);
-                best.keep_better(distances, improve(distances, std::move(medoids), swaps, max_iter));
-            }
-        }
-        for (Index& medoid : best.medoids) medoid = order[medoid];
+        medoids = kmedoids::solve(problem.distances(), n_clusters, kind, seed, n_init, max_iter);
     }
-    return to_array(best.medoids);
+    return to_array(problem.to_originals(std::move(medoids)));
 }
 
-IndexArray py_extend(const Matrix& matrix, const IndexArray& order_array, const IndexArray& medoids, Index n_clusters) {
-    const Index size = size_of(matrix);
-    const Indices order = to_indices(order_array, size, "order");
-    const Indices given = to_indices(medoids, size, "medoids");
-    if (static_cast<Index>(order.size()) != size || given.empty() || n_clusters > size)
-        throw std::invalid_argument("Arguments of `extend` must fit the matrix");
-    Indices out;
+IndexArray refine(const Matrix& matrix, const IndexArray& order, const IndexArray& medoids, const std::string& solver,
+                  int max_iter) {
+    const Problem problem(matrix, order);
+    const Solver kind = solver_from(solver);
+    Indices positions = problem.to_positions(medoids);
     {
         py::gil_scoped_release release;
-        const Distances distances(matrix.data(), order.data(), size);
-        out = extend(distances, positions_of(order, given), n_clusters);
-        for (Index& medoid : out) medoid = order[medoid];
+        positions = kmedoids::refine(problem.distances(), std::move(positions), kind, max_iter);
     }
-    return to_array(out);
+    return to_array(problem.to_originals(std::move(positions)));
 }
 
-// Labels in the order of `medoids`, and the inertia.
-py::tuple py_assign(const Matrix& matrix, const IndexArray& order_array, const IndexArray& medoids) {
-    const Index size = size_of(matrix);
-    const Indices order = to_indices(order_array, size, "order");
-    const Indices given = to_indices(medoids, size, "medoids");
-    if (static_cast<Index>(order.size()) != size || given.empty())
-        throw std::invalid_argument("Arguments of `assign` must fit the matrix");
-    Indices labels(size);
+IndexArray extend(const Matrix& matrix, const IndexArray& order, const IndexArray& medoids, Index n_clusters) {
+    const Problem problem(matrix, order);
+    Indices positions = problem.to_positions(medoids);
+    problem.check_n_clusters(n_clusters, static_cast<Index>(positions.size()));
+    {
+        py::gil_scoped_release release;
+        positions = kmedoids::extend(problem.distances(), positions, n_clusters);
+    }
+    return to_array(problem.to_originals(std::move(positions)));
+}
+
+py::tuple assign(const Matrix& matrix, const IndexArray& order, const IndexArray& medoids) {
+    const Problem problem(matrix, order);
+    const Indices positions = problem.to_positions(medoids);
+    Indices labels(problem.distances().size());
     double inertia = 0.0;
     {
         py::gil_scoped_release release;
-        const Distances distances(matrix.data(), order.data(), size);
-        const Assignment assignment = assign(distances, positions_of(order, given));
-        for (Index p = 0; p < size; ++p) labels[order[p]] = assignment.nearest[p];
+        const auto assignment = kmedoids::assign(problem.distances(), positions);
+        for (Index i = 0; i < problem.distances().size(); ++i) labels[problem.to_original(i)] = assignment.nearest[i];
         inertia = assignment.inertia();
     }
     return py::make_tuple(to_array(labels), inertia);
@@ -140,10 +147,13 @@ py::tuple py_assign(const Matrix& matrix, const IndexArray& order_array, const I
 }  // namespace
 
 void bind_kmedoids(py::module_& m) {
-    using namespace py::literals;
-    m.def("canonical_order", &py_canonical_order, py::arg("distances").noconvert());
-    m.def("solve", &py_solve, py::arg("distances").noconvert(), "order"_a, "n_clusters"_a, "swaps"_a, "seed"_a,
-          "n_init"_a, "init"_a, "max_iter"_a);
-    m.def("extend", &py_extend, py::arg("distances").noconvert(), "order"_a, "medoids"_a, "n_clusters"_a);
-    m.def("assign", &py_assign, py::arg("distances").noconvert(), "order"_a, "medoids"_a);
+    using py::arg;
+    // noconvert: a matrix that had to be copied to be read is a mistake of the caller, not a silent cost.
+    const auto matrix = arg("distances").noconvert();
+    m.def("kmedoids_order", &canonical_order, matrix);
+    m.def("kmedoids_solve", &solve, matrix, arg("order"), arg("n_clusters"), arg("solver"), arg("seed"), arg("n_init"),
+          arg("max_iter"));
+    m.def("kmedoids_refine", &refine, matrix, arg("order"), arg("medoids"), arg("solver"), arg("max_iter"));
+    m.def("kmedoids_extend", &extend, matrix, arg("order"), arg("medoids"), arg("n_clusters"));
+    m.def("kmedoids_assign", &assign, matrix, arg("order"), arg("medoids"));
 }

@@ -1,76 +1,90 @@
-"""Distance matrices as the solvers take them."""
+"""Distance matrices from anyone, made fit for the solvers or refused."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-Matrix: TypeAlias = "torch.Tensor | np.ndarray"
+from ds_metrics._native import _core
 
-_BAND = 1024  # rows checked at once: no temporary copies of a large matrix
-_ASYMMETRY = 1e-5  # of the largest distance: rounding that a matrix from elsewhere may carry
+SYMMETRY_TOLERANCE = 1e-5
+_BLOCK = 256
 
 
-def check_matrix(distances: Matrix) -> np.ndarray:
-    """A float32 matrix, without a copy where it is one already.
+class DistanceMatrix:
+    """A checked distance matrix and the canonical order in which it is solved.
+
+    A C-contiguous float32 array or CPU tensor that is exactly symmetric is used in place; anything else is
+    copied.
+
+    Args:
+        distances: ``(N, N)`` array or tensor with ``N >= 2``: finite, non-negative, zero on the diagonal,
+            symmetric up to ``1e-5`` of the largest distance. What asymmetry there is gets averaged out.
 
     Raises:
-        TypeError: If it does not hold real numbers.
-        ValueError: If it is not square, symmetric, finite, non-negative, zero on the diagonal, or has fewer than two
-            rows; the message names the first place where.
+        TypeError: if it is not an array of real numbers.
+        ValueError: if it is not such a matrix, with the first offending entry.
     """
-    if isinstance(distances, torch.Tensor):
+
+    def __init__(self, distances: Any) -> None:
+        self.values = _symmetric(_as_float32(distances))
+        self.order = _core.kmedoids_order(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def _as_float32(distances: Any) -> NDArray[np.float32]:
+    if hasattr(distances, "detach"):
         distances = distances.detach().cpu()
-        distances = (distances.float() if distances.dtype == torch.bfloat16 else distances).numpy()
-    matrix = np.asarray(distances)
-    if matrix.dtype.kind not in "fiu":
-        raise TypeError(f"Argument `distances` must hold real numbers, but got {matrix.dtype}")
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"Argument `distances` must be a square matrix, but got shape {matrix.shape}")
-    if len(matrix) < 2:
-        raise ValueError(f"Argument `distances` must hold at least 2 samples, but got {len(matrix)}")
-    with np.errstate(over="ignore"):
-        matrix = np.ascontiguousarray(matrix, dtype=np.float32)
-    _check_values(matrix)
-    return matrix
+        if distances.is_floating_point():  # numpy has no bfloat16
+            distances = distances if distances.element_size() >= 4 else distances.float()
+    array = np.asarray(distances)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"Argument `distances` must hold real numbers, but got dtype {array.dtype}")
+    if array.ndim != 2 or array.shape[0] != array.shape[1]:
+        raise ValueError(f"Argument `distances` must be a square matrix, but got shape {array.shape}")
+    if len(array) < 2:
+        raise ValueError(f"Argument `distances` must hold at least 2 samples, but got {len(array)}")
+    with np.errstate(over="ignore"):  # what overflows is reported as not finite below
+        return np.ascontiguousarray(array, dtype=np.float32)
 
 
-def _check_values(matrix: np.ndarray) -> None:
-    tolerance = _ASYMMETRY * float(matrix.max())
-    for start in range(0, len(matrix), _BAND):
-        rows = matrix[start : start + _BAND]
-        _refuse(~np.isfinite(rows), matrix, start, "be finite in float32")
-        _refuse(rows < 0, matrix, start, "not be negative")
-        columns = matrix[:, start : start + _BAND].T
-        _refuse(np.abs(rows - columns) > tolerance, matrix, start, "be symmetric")
-    diagonal = np.diagonal(matrix)
-    if diagonal.any():
-        i = int(np.flatnonzero(diagonal)[0])
-        raise ValueError(f"Argument `distances` must have a zero diagonal, but got {diagonal[i]} at ({i}, {i})")
+def _symmetric(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    largest = 0.0
+    for rows, block in _blocks(values):
+        _refuse(~np.isfinite(block), rows, values, "be finite")
+        _refuse(block < 0, rows, values, "be non-negative")
+        largest = max(largest, float(block.max()))
+    _refuse(np.diag(values)[:, None] != 0, slice(0, None), values, "have a zero diagonal", diagonal=True)
+
+    exact = True
+    for rows, block in _blocks(values):
+        gap = np.abs(block - values[:, rows].T)
+        _refuse(gap > SYMMETRY_TOLERANCE * largest, rows, values, "be symmetric")
+        exact = exact and not gap.any()
+    return values if exact else np.asarray(values / 2 + values.T / 2, dtype=np.float32)
 
 
-def _refuse(bad: np.ndarray, matrix: np.ndarray, start: int, demand: str) -> None:
-    if bad.any():
-        i, j = (int(index[0]) for index in np.nonzero(bad))
-        i += start
-        raise ValueError(
-            f"Argument `distances` must {demand}, but got {matrix[i, j]} at ({i}, {j})"
-            + (f" and {matrix[j, i]} at ({j}, {i})" if demand == "be symmetric" else "")
-        )
+def _blocks(values: NDArray[np.float32]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Rows in portions, so that the checks need little memory beside the matrix."""
+    for start in range(0, len(values), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        yield rows, values[rows]
 
 
-def check_n_clusters(n_clusters: int, n_samples: int) -> int:
-    """``n_clusters`` if it lies between 1 and ``n_samples - 1``.
-
-    Raises:
-        ValueError: If it does not.
-    """
-    whole = not isinstance(n_clusters, (bool, str)) and n_clusters == int(n_clusters)
-    if not whole or not 1 <= n_clusters < n_samples:
-        raise ValueError(
-            f"Argument `n_clusters` must be an integer from 1 to {n_samples - 1} for {n_samples} samples, "
-            f"but got {n_clusters!r}"
-        )
-    return int(n_clusters)
+def _refuse(
+    wrong: NDArray[np.bool_], rows: slice, values: NDArray[np.float32], what: str, diagonal: bool = False
+) -> None:
+    if not wrong.any():
+        return
+    row, column = divmod(int(np.argmax(wrong)), wrong.shape[1])
+    i = rows.start + row
+    j = i if diagonal else column
+    found = f"distances[{i}, {j}] = {values[i, j]!s}"
+    if what == "be symmetric":
+        found += f" and distances[{j}, {i}] = {values[j, i]!s}"
+    raise ValueError(f"Argument `distances` must {what}, but got {found}")

@@ -1,51 +1,47 @@
-"""What clustering gives back."""
+"""What clustering returns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Dispersion Score over the number of clusters.
+    """The Dispersion Score over the number of clusters.
 
     Attributes:
-        n_clusters: Numbers of clusters, ascending, of shape ``(m,)``.
-        scores: Score at each, of shape ``(m,)``, never increasing.
-        knee: Number of clusters at the knee.
-        knee_method: How the knee was found: ``"kneedle"``, ``"chord"`` or ``"flat"``, see `find_knee`.
+        n_clusters: ``(m,)`` int64, ascending.
+        scores: ``(m,)`` float64, the score at each, never increasing.
+        knee: the number of clusters past which more of them stop paying off.
+        knee_method: how the knee was found, see :func:`~ds_metrics.clustering.find_knee`.
     """
 
-    n_clusters: np.ndarray
-    scores: np.ndarray
+    n_clusters: NDArray[np.int64]
+    scores: NDArray[np.float64]
     knee: int
     knee_method: str
-    _medoids: tuple[np.ndarray, ...] = field(default=(), repr=False)
-
-    def medoids_at(self, n_clusters: int) -> np.ndarray:
-        """Medoids behind one point of the curve."""
-        position = self.n_clusters.tolist().index(n_clusters)
-        return self._medoids[position]
 
 
 @dataclass(frozen=True, eq=False)
 class Clustering:
-    """Clusters around medoids.
+    """Medoids and who belongs to them.
 
     Attributes:
-        medoids: Index of each medoid among the samples, largest cluster first, of shape ``(k,)``.
-        labels: Cluster of each sample, as a position in ``medoids``, of shape ``(N,)``.
-        inertia: Sum of the samples' distances to their medoids (equation 2 of the paper).
-        n_clusters: ``k``.
-        solver: Name of the solver.
-        seed: Seed of its starts.
-        curve: Score over k, where the number of clusters was chosen on it.
+        medoids: ``(k,)`` int64, sample indices; largest cluster first, then by index.
+        labels: ``(N,)`` int64, each sample's nearest medoid as a position in ``medoids``. A medoid has its
+            own label.
+        inertia: sum of the distances of all samples to their medoids.
+        n_clusters: the number of medoids, ``k``.
+        solver: the algorithm that found them.
+        seed: the seed of its starts.
+        curve: the curve on which ``n_clusters`` was chosen, if it was.
     """
 
-    medoids: np.ndarray
-    labels: np.ndarray
+    medoids: NDArray[np.int64]
+    labels: NDArray[np.int64]
     inertia: float
     n_clusters: int
     solver: str
@@ -54,15 +50,15 @@ class Clustering:
 
     @property
     def n_samples(self) -> int:
-        """``N``."""
+        """The number of samples, ``N``."""
         return len(self.labels)
 
     @property
     def score(self) -> float:
-        """Dispersion Score, inertia over samples (equation 3 of the paper)."""
+        """The Dispersion Score: inertia per sample (eq. 3 of the paper)."""
         return self.inertia / self.n_samples
 
     @property
-    def sizes(self) -> np.ndarray:
-        """Samples in each cluster, of shape ``(k,)``."""
+    def sizes(self) -> NDArray[np.int64]:
+        """``(k,)`` int64, the number of samples of each cluster, descending."""
         return np.bincount(self.labels, minlength=self.n_clusters)

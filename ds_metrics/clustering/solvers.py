@@ -1,119 +1,113 @@
-"""k-medoids on a distance matrix."""
+"""A given number of medoids."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ds_metrics._native import _core
-from ds_metrics.clustering.matrix import Matrix, check_matrix, check_n_clusters
+from ds_metrics.clustering.matrix import DistanceMatrix
 from ds_metrics.clustering.result import Clustering
 
-SOLVERS = ("fasterpam", "alternate")
-_STARTS = {"fasterpam": 5, "alternate": 1}  # one start of `alternate` is what the paper took
-_NO_INIT = np.empty(0, dtype=np.int64)
+Solver = Literal["fasterpam", "alternate"]
+
+DEFAULT_STARTS: dict[Solver, int] = {"fasterpam": 5, "alternate": 1}
 
 
 def kmedoids(
-    distances: Matrix,
+    distances: Any,
     n_clusters: int,
-    solver: str = "fasterpam",
+    solver: Solver = "fasterpam",
     seed: int = 0,
     *,
     n_init: int | None = None,
-    init: Sequence[int] | np.ndarray | None = None,
+    init: Sequence[int] | NDArray[np.int64] | None = None,
     max_iter: int = 100,
 ) -> Clustering:
-    r"""Choose ``n_clusters`` samples, the medoids, that the samples are nearest to in sum.
-
-    .. math:: \min_{M \subset \{0 \dots N-1\},\, |M| = k} \; \sum_i \min_{m \in M} d_{im}
-
-    Deterministic by ``seed``. The samples' order does not matter: they are brought into an order that depends on
-    their distances alone, so that permuting them permutes the result (samples that no distance tells apart aside).
+    """Cluster samples around ``n_clusters`` of their number so that the distances to them sum to little.
 
     Args:
-        distances: Symmetric matrix with zero diagonal, of shape ``(N, N)``; float32 is used without a copy.
-        n_clusters: ``k``, from 1 to ``N - 1``.
-        solver: ``"fasterpam"`` or ``"alternate"``, see `ds_metrics.clustering`.
-        seed: Seed of the starts, not negative.
-        n_init: Starts of which the best is kept; by default 5 for FasterPAM and 1 for alternate.
-        init: Medoids to start from, instead of random starts.
-        max_iter: Bound on the rounds of one start.
+        distances: ``(N, N)`` array or tensor of pairwise distances: finite, non-negative, symmetric up to
+            ``1e-5`` of the largest, zero on the diagonal. Exactly symmetric float32 is read without a copy.
+        n_clusters: the number of medoids, from 1 to N - 1.
+        solver: ``"fasterpam"`` (Schubert & Rousseeuw 2021) or ``"alternate"`` (Park & Jun 2009, as in the
+            paper). At the same seed the first is never above the second.
+        seed: of the random starts. The same seed gives the same result on every platform.
+        n_init: starts, of which the best counts. By default 5 for
+            ``"fasterpam"``, and 1 for ``"alternate"`` as in the paper.
+        init: indices of medoids to improve instead of random starts.
+        max_iter: most rounds of each run of a solver.
+
+    Returns:
+        The medoids, each sample's label and the inertia.
 
     Raises:
-        TypeError: If ``distances`` does not hold real numbers.
-        ValueError: If ``distances`` is not a distance matrix, or an option is out of range.
+        TypeError: if an argument has the wrong type.
+        ValueError: if ``distances`` is not a distance matrix or another argument is out of its range.
 
     Example:
-        >>> positions = np.array([0.0, 1.0, 2.0, 10.0, 11.0])
-        >>> clusters = kmedoids(np.abs(positions[:, None] - positions), n_clusters=2)
-        >>> clusters.labels.tolist(), clusters.inertia
-        ([0, 0, 0, 1, 1], 3.0)
+        >>> import numpy as np
+        >>> points = np.array([0.0, 1.0, 2.0, 10.0, 11.0])
+        >>> found = kmedoids(np.abs(points[:, None] - points), n_clusters=2)
+        >>> found.medoids, found.labels, found.inertia
+        (array([1, 3]), array([0, 0, 0, 1, 1]), 3.0)
     """
-    problem = Problem(check_matrix(distances), solver, seed, max_iter)
-    k = check_n_clusters(n_clusters, problem.size)
-    if n_init is not None and n_init < 1:
-        raise ValueError(f"Argument `n_init` must be at least 1, but got {n_init}")
+    check_solver(solver)
+    seed = check_integer("seed", seed, 0, 2**64 - 1)
+    max_iter = check_integer("max_iter", max_iter, 1, 2**31 - 1)
+    n_init = DEFAULT_STARTS[solver] if n_init is None else check_integer("n_init", n_init, 1, 2**31 - 1)
+    matrix = DistanceMatrix(distances)
+    n_clusters = check_integer("n_clusters", n_clusters, 1, len(matrix) - 1)
     if init is None:
-        medoids = problem.solve(k, n_init or _STARTS[solver])
+        medoids = _core.kmedoids_solve(matrix.values, matrix.order, n_clusters, solver, seed, n_init, max_iter)
     else:
-        medoids = problem.improve(_check_init(init, k, problem.size))
-    return problem.result(medoids)
+        start = _check_init(init, n_clusters, len(matrix))
+        medoids = _core.kmedoids_refine(matrix.values, matrix.order, start, solver, max_iter)
+    return clustering_from(matrix, medoids, solver, seed)
 
 
-class Problem:
-    """A checked matrix and the solver's settings: what one solution and a whole curve of them share."""
-
-    def __init__(self, matrix: np.ndarray, solver: str, seed: int, max_iter: int = 100) -> None:
-        if solver not in SOLVERS:
-            raise ValueError(f"Argument `solver` must be one of {SOLVERS}, but got {solver!r}")
-        if not 0 <= seed < 2**64:
-            raise ValueError(f"Argument `seed` must lie between 0 and 2**64 - 1, but got {seed}")
-        if max_iter < 1:
-            raise ValueError(f"Argument `max_iter` must be at least 1, but got {max_iter}")
-        self.matrix = matrix
-        self.size = len(matrix)
-        self.solver = solver
-        self.seed = seed
-        self.max_iter = max_iter
-        self._order = _core.canonical_order(matrix)
-
-    def solve(self, n_clusters: int, n_init: int | None = None) -> np.ndarray:
-        """Medoids from the best of several random starts."""
-        return self._run(n_clusters, n_init or _STARTS[self.solver], _NO_INIT)
-
-    def improve(self, medoids: np.ndarray) -> np.ndarray:
-        """Medoids that the solver reaches from given ones; never worse than those."""
-        improved = self._run(len(medoids), 1, medoids)
-        return improved if self.inertia(improved) <= self.inertia(medoids) else medoids
-
-    def extend(self, medoids: np.ndarray, n_clusters: int) -> np.ndarray:
-        """More medoids, each the sample that lowers the inertia most."""
-        return _core.extend(self.matrix, self._order, medoids, n_clusters)
-
-    def inertia(self, medoids: np.ndarray) -> float:
-        """Sum of distances to the nearest medoid."""
-        return _core.assign(self.matrix, self._order, medoids)[1]
-
-    def result(self, medoids: np.ndarray) -> Clustering:
-        """The clusters around medoids, largest first."""
-        labels, inertia = _core.assign(self.matrix, self._order, medoids)
-        sizes = np.bincount(labels, minlength=len(medoids))
-        ranking = np.lexsort((medoids, -sizes))
-        rank = np.empty_like(ranking)
-        rank[ranking] = np.arange(len(medoids))
-        return Clustering(medoids[ranking], rank[labels], inertia, len(medoids), self.solver, self.seed)
-
-    def _run(self, n_clusters: int, n_init: int, init: np.ndarray) -> np.ndarray:
-        swaps = self.solver == "fasterpam"
-        return _core.solve(self.matrix, self._order, n_clusters, swaps, self.seed, n_init, init, self.max_iter)
+def clustering_from(matrix: DistanceMatrix, medoids: NDArray[np.int64], solver: str, seed: int) -> Clustering:
+    """The result object for the given medoids: labels, inertia, largest cluster first."""
+    labels, inertia = _core.kmedoids_assign(matrix.values, matrix.order, medoids)
+    rank = np.lexsort((medoids, -np.bincount(labels, minlength=len(medoids))))
+    return Clustering(
+        medoids=medoids[rank],
+        labels=np.argsort(rank)[labels],
+        inertia=inertia,
+        n_clusters=len(medoids),
+        solver=solver,
+        seed=seed,
+    )
 
 
-def _check_init(init: Sequence[int] | np.ndarray, n_clusters: int, size: int) -> np.ndarray:
+def check_solver(solver: str) -> None:
+    """Raise ``ValueError`` for a solver that does not exist."""
+    if solver not in get_args(Solver):
+        raise ValueError(f"Argument `solver` must be one of {get_args(Solver)}, but got {solver!r}")
+
+
+def check_integer(name: str, value: Any, least: int, most: int) -> int:
+    """Return ``value`` as an ``int`` from ``least`` to ``most``, or raise."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"Argument `{name}` must be an integer, but got {value!r}") from None
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"Argument `{name}` must be an integer, but got {value!r}")
+    if not least <= number <= most:
+        raise ValueError(f"Argument `{name}` must be from {least} to {most}, but got {number}")
+    return number
+
+
+def _check_init(init: Any, n_clusters: int, n_samples: int) -> NDArray[np.int64]:
     medoids = np.asarray(init)
-    if medoids.dtype.kind not in "iu" or medoids.shape != (n_clusters,) or len(np.unique(medoids)) != n_clusters:
-        raise ValueError(f"Argument `init` must hold {n_clusters} different sample indices, but got {init!r}")
-    if medoids.min() < 0 or medoids.max() >= size:
-        raise ValueError(f"Argument `init` must index the {size} samples, but got {init!r}")
+    if medoids.dtype.kind not in "iu" or medoids.shape != (n_clusters,):
+        raise ValueError(f"Argument `init` must be {n_clusters} sample indices, but got {init}")
+    distinct = np.unique(medoids)
+    if len(distinct) < n_clusters or distinct[0] < 0 or distinct[-1] >= n_samples:
+        raise ValueError(f"Argument `init` must hold distinct indices from 0 to {n_samples - 1}, but got {init}")
     return medoids.astype(np.int64)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ds_metrics.clouds import Clouds
-from ds_metrics.clustering import cluster
+from ds_metrics.clustering import Solver, cluster
 from ds_metrics.pairwise import pairwise_distance
 
 
@@ -19,7 +19,7 @@ def dispersion_score(
     *,
     distance: str = "chamfer",
     squared: bool = True,
-    solver: str = "fasterpam",
+    solver: Solver = "fasterpam",
     seed: int = 0,
     backend: str = "auto",
     lengths: Tensor | None = None,

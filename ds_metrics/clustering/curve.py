@@ -1,0 +1,129 @@
+"""The score over the number of clusters, and the clustering at its knee."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ds_metrics._native import _core
+from ds_metrics.clustering.knee import find_knee
+from ds_metrics.clustering.matrix import DistanceMatrix
+from ds_metrics.clustering.result import Clustering, Curve
+from ds_metrics.clustering.solvers import Solver, check_integer, check_solver, clustering_from, kmedoids
+
+MAX_ITER = 100
+FULL_GRID = 64
+GRID_POINTS = 40
+
+
+def dispersion_curve(
+    distances: Any,
+    n_clusters: Sequence[int] | NDArray[np.int64] | None = None,
+    solver: Solver = "fasterpam",
+    seed: int = 0,
+) -> Curve:
+    """Compute the Dispersion Score over the number of clusters, and its knee.
+
+    Each point of the curve is the better of two solutions: a seeded start of its own, and the solution of the
+    point before with greedy additions, improved. So the scores never increase.
+
+    Args:
+        distances: ``(N, N)`` array or tensor of pairwise distances, see :func:`kmedoids`.
+        n_clusters: strictly ascending, each from 1 to N - 1. By default all of them up to N = 64; above,
+            about 40 evenly spaced in the logarithm from 1 to N // 2, as the knee is where k is small against
+            N, and beyond N / 2 most clusters are single samples.
+        solver: ``"fasterpam"`` or ``"alternate"``.
+        seed: of the random starts.
+
+    Returns:
+        The grid, the scores on it, and the knee.
+
+    Raises:
+        TypeError: if an argument has the wrong type.
+        ValueError: if ``distances`` is not a distance matrix or another argument is out of its range.
+
+    Example:
+        >>> import numpy as np
+        >>> points = np.array([0.0, 1.0, 10.0, 11.0, 20.0, 21.0])
+        >>> curve = dispersion_curve(np.abs(points[:, None] - points))
+        >>> curve.scores * 6, curve.knee
+        (array([41., 21.,  3.,  2.,  1.]), 3)
+    """
+    return _curve_from(_path(DistanceMatrix(distances), n_clusters, solver, seed))
+
+
+def cluster(
+    distances: Any, n_clusters: int | Literal["knee"] = "knee", solver: Solver = "fasterpam", seed: int = 0
+) -> Clustering:
+    """Cluster samples, into as many clusters as the knee of the Dispersion Score says unless told otherwise.
+
+    Args:
+        distances: ``(N, N)`` array or tensor of pairwise distances, see :func:`kmedoids`.
+        n_clusters: from 1 to N - 1, or ``"knee"`` (section 3.3 of the paper).
+        solver: ``"fasterpam"`` or ``"alternate"``.
+        seed: of the random starts.
+
+    Returns:
+        The clustering; with ``"knee"`` it is the one on the curve, which is in its ``curve``.
+
+    Raises:
+        TypeError: if an argument has the wrong type.
+        ValueError: if ``distances`` is not a distance matrix or another argument is out of its range.
+
+    Example:
+        >>> import numpy as np
+        >>> points = np.array([0.0, 1.0, 10.0, 11.0, 20.0, 21.0])
+        >>> found = cluster(np.abs(points[:, None] - points))
+        >>> found.n_clusters, found.score, found.curve.knee_method
+        (3, 0.5, 'kneedle')
+    """
+    if isinstance(n_clusters, str):
+        if n_clusters != "knee":
+            raise ValueError(f'Argument `n_clusters` must be an integer or "knee", but got {n_clusters!r}')
+        path = _path(DistanceMatrix(distances), None, solver, seed)
+        curve = _curve_from(path)
+        return next(replace(found, curve=curve) for found in path if found.n_clusters == curve.knee)
+    return kmedoids(distances, n_clusters, solver, seed)
+
+
+def _path(
+    matrix: DistanceMatrix, n_clusters: Sequence[int] | NDArray[np.int64] | None, solver: Solver, seed: int
+) -> list[Clustering]:
+    check_solver(solver)
+    seed = check_integer("seed", seed, 0, 2**64 - 1)
+    grid = _default_grid(len(matrix)) if n_clusters is None else _check_grid(n_clusters, len(matrix))
+    path: list[Clustering] = []
+    for k in grid:
+        cold = _core.kmedoids_solve(matrix.values, matrix.order, k, solver, seed, 1, MAX_ITER)
+        candidates = [clustering_from(matrix, cold, solver, seed)]
+        if path:
+            grown = _core.kmedoids_extend(matrix.values, matrix.order, path[-1].medoids, k)
+            warm = _core.kmedoids_refine(matrix.values, matrix.order, grown, solver, MAX_ITER)
+            candidates.append(clustering_from(matrix, warm, solver, seed))
+        path.append(min(candidates, key=lambda found: found.inertia))
+    return path
+
+
+def _default_grid(n_samples: int) -> list[int]:
+    if n_samples <= FULL_GRID:
+        return list(range(1, n_samples))
+    return [int(k) for k in np.unique(np.geomspace(1, n_samples // 2, GRID_POINTS).round())]
+
+
+def _check_grid(n_clusters: Sequence[int] | NDArray[np.int64], n_samples: int) -> list[int]:
+    grid = [check_integer("n_clusters", k, 1, n_samples - 1) for k in n_clusters]
+    if not grid or any(after <= before for before, after in pairwise(grid)):
+        raise ValueError(f"Argument `n_clusters` must be strictly ascending and not empty, but got {grid}")
+    return grid
+
+
+def _curve_from(path: list[Clustering]) -> Curve:
+    grid = np.array([found.n_clusters for found in path], dtype=np.int64)
+    scores = np.array([found.score for found in path])
+    knee = find_knee(grid, scores)
+    return Curve(grid, scores, knee.n_clusters, knee.method)
