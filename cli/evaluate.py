@@ -104,7 +104,9 @@ def draw(evaluation: Evaluation, shapes: ShapeSet, folder: Path) -> list[Path]:
     clustering, curve = evaluation.clustering, evaluation.curve
     medoids = clustering.medoids.tolist()
     figures = {
-        "distance-matrix.png": plot_distance_matrix(evaluation.distances, clustering.labels, label=CHAMFER_LABEL)[0],
+        "distance-matrix.png": plot_distance_matrix(
+            evaluation.distances, clustering.labels, medoids=clustering.medoids, distance_label=CHAMFER_LABEL
+        )[0],
         "dispersion-curve.png": plot_curve(
             curve.n_clusters, curve.scores, knee=curve.knee, chosen=clustering.n_clusters
         )[0],
@@ -117,7 +119,7 @@ def draw(evaluation: Evaluation, shapes: ShapeSet, folder: Path) -> list[Path]:
     paths = []
     for name, figure in figures.items():
         with atomic_write(folder / name) as temporary:
-            figure.savefig(temporary)
+            figure.savefig(temporary, dpi=150)
         paths.append(folder / name)
     return paths
 
