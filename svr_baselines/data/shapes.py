@@ -28,7 +28,7 @@ class ShapeSet:
     """Point clouds with their names, in the order of the names.
 
     Attributes:
-        names: Path relative to the root without its suffix (`"chair/0007"`); or padded index in an array (`"0007"`).
+        names: Path below the root without its suffix (`"chair/0007"`), or the index in an array (`"0007"`).
         clouds: One `(P_i, 3)` float32 array per name; float64 where the source holds float64 points.
         kinds: What each cloud came from: `"mesh"` (sampled) or `"points"` (read as it was).
         skipped: Shapes that were left out because they are bad.
