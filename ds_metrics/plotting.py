@@ -241,7 +241,7 @@ def _draw_cloud(ax: Axes, points: Float, up: str, azimuth: float, elevation: flo
 
 
 def _view_matrix(up: str, azimuth: float, elevation: float) -> Float:
-    """Rows: right, up, toward the viewer. Azimuth 0 looks at the front: the +Z side (Y up) or -Y side (Z up)."""
+    """Rows: right, up, toward the viewer. Azimuth 0 looks at the +Z side (Y up) or the -Y side (Z up)."""
     az, el = math.radians(azimuth), math.radians(elevation)
     right = (math.cos(az), 0.0, -math.sin(az))
     toward = (math.cos(el) * math.sin(az), math.sin(el), math.cos(el) * math.cos(az))

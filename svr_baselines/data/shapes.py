@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -39,7 +39,7 @@ class ShapeSet:
     clouds: list[npt.NDArray[Any]]
     kinds: tuple[Kind, ...]
     skipped: tuple[BadShape, ...] = ()
-    source: str = field(default="", compare=False)
+    source: str = ""
 
     def __post_init__(self) -> None:
         if not len(self.names) == len(self.clouds) == len(self.kinds):
