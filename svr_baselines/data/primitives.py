@@ -25,8 +25,8 @@ _SEGMENTS = 32
 def make_shapes(n_per_class: int, points: int = 2500, seed: int = 0) -> ShapeSet:
     """Make furniture with random proportions as point clouds in the unit ball.
 
-    The classes are chair, lamp, shelf, sofa and table. A shape depends on the seed and its name alone, so a larger
-    set holds the smaller one.
+    The classes are chair, lamp, shelf, sofa and table. A shape depends on the seed and its name alone, so a
+    larger set holds the smaller one.
 
     Args:
         n_per_class: Shapes of each class.
@@ -48,8 +48,8 @@ def make_shapes(n_per_class: int, points: int = 2500, seed: int = 0) -> ShapeSet
     check_count("points", points)
     names = tuple(f"{kind}/{i:04d}" for kind in sorted(_CLASSES) for i in range(n_per_class))
     clouds = [_make_cloud(name, points, stable_seed(seed, name)) for name in names]
-    kinds: tuple[Kind, ...] = ("mesh",) * len(names)
-    return ShapeSet(names, clouds, kinds, source=f"primitives(seed={seed})")
+    kinds: list[Kind] = ["mesh"] * len(names)
+    return ShapeSet(names, clouds, tuple(kinds), source=f"primitives(seed={seed})")
 
 
 def box(center: _Triple, size: _Triple) -> Part:

@@ -28,15 +28,15 @@ def read_shapes(
 ) -> ShapeSet:
     """Read shapes as point clouds.
 
-    `path` is either an array of clouds `(N, P, 3)` in a `.npy` (memory-mapped) or `.npz`, or a folder with one
-    shape per file, searched with its subfolders in sorted order: `.npy .npz .xyz` (points, `(P, 3)`, or `(P, 6)`
-    whose last three columns are left out), `.ply .obj .off .stl .glb` (meshes; a PLY without faces is a point
-    cloud). Files of other kinds and hidden ones are ignored. Nothing is ever unpickled.
+    `path` is either an array of clouds `(N, P, 3)` in a `.npy` (memory-mapped) or `.npz`, or a folder with
+    one shape per file, searched with its subfolders in sorted order: `.npy .npz .xyz` (points, `(P, 3)`, or
+    `(P, 6)` whose last three columns are left out), `.ply .obj .off .stl .glb` (meshes; a PLY without faces
+    is a point cloud). Files of other kinds and hidden ones are ignored. Nothing is ever unpickled.
 
     Args:
         path: Array file or folder.
         points: Points to draw from the surface of each mesh. Point clouds keep all theirs.
-        normalize: `"unit-ball"`, `"bounding-box"`, `"none"`, or `"auto"`: unit ball for meshes, none for clouds.
+        normalize: `"unit-ball"`, `"bounding-box"`, `"none"`, or `"auto"`: unit ball for meshes only.
         seed: Seed of the drawing. The points of a shape depend on this and on its name alone.
         skip_bad: Go on without the shapes that cannot be read, and list them in `skipped`.
         progress: Called with (shapes done, shapes in all).
@@ -46,8 +46,8 @@ def read_shapes(
 
     Raises:
         FileNotFoundError: If there is nothing at `path`.
-        ValueError: For a folder without shapes, two files of one name, an array of the wrong shape, or shapes that
-            are truncated, empty, not finite or without area; all bad shapes are counted, the first few named.
+        ValueError: For a folder without shapes, two files of one name, an array of the wrong shape, or shapes
+            that are truncated, empty, not finite or without area; all are counted and the first few named.
 
     Example:
         >>> import tempfile
@@ -127,9 +127,7 @@ def _read_file(path: Path, name: str, points: int, seed: int) -> _Cloud:
 
 def _open_array(path: Path) -> npt.NDArray[Any]:
     if path.suffix.lower() not in ARRAY_SUFFIXES:
-        raise ValueError(
-            f"{path}: expected a folder of shapes or a .npy or .npz array, got a {path.suffix or 'plain'} file."
-        )
+        raise ValueError(f"{path}: expected a folder of shapes, or a .npy or .npz array.")
     try:
         array = load_array(path, memory_map=True)
     except ValueError as err:

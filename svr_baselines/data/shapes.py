@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -28,7 +28,7 @@ class ShapeSet:
     """Point clouds with their names, in the order of the names.
 
     Attributes:
-        names: Path relative to the root without its suffix (`"chair/0007"`); or padded index in an array (`"0007"`).
+        names: Path below the root without its suffix (`"chair/0007"`), or the index in an array (`"0007"`).
         clouds: One `(P_i, 3)` float32 array per name; float64 where the source holds float64 points.
         kinds: What each cloud came from: `"mesh"` (sampled) or `"points"` (read as it was).
         skipped: Shapes that were left out because they are bad.
@@ -39,7 +39,7 @@ class ShapeSet:
     clouds: list[npt.NDArray[Any]]
     kinds: tuple[Kind, ...]
     skipped: tuple[BadShape, ...] = ()
-    source: str = field(default="", compare=False)
+    source: str = ""
 
     def __post_init__(self) -> None:
         if not len(self.names) == len(self.clouds) == len(self.kinds):
