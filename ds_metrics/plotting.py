@@ -114,9 +114,7 @@ def plot_curve(
     """
     ks, values = np.asarray(n_clusters), np.asarray(scores, dtype=np.float64)
     if ks.ndim != 1 or ks.shape != values.shape or not len(ks):
-        raise ValueError(
-            f"Argument `scores` must have the shape of `n_clusters`, but got {values.shape}, {ks.shape}."
-        )
+        raise ValueError(f"Argument `scores` must have the shape of `n_clusters`, but got {values.shape}, {ks.shape}.")
     order = np.argsort(ks, kind="stable")
     ks, values = ks[order], values[order]
     figure, ax = _axes(ax, (6.0, 4.0))
@@ -180,9 +178,7 @@ def plot_medoids(
     for place, i in enumerate(shown):
         ax = figure.add_subplot(rows, columns, place + 1)
         _draw_cloud(ax, np.asarray(clouds[i], dtype=np.float64), up, azimuth, elevation)
-        ax.set_title(
-            f"{_plural(counts[i], 'shape')} · {_percent(counts[i], counts.sum())}", fontsize=10, color=_INK
-        )
+        ax.set_title(f"{_plural(counts[i], 'shape')} · {_percent(counts[i], counts.sum())}", fontsize=10, color=_INK)
         if names is not None:
             below = {"ha": "center", "va": "top", "fontsize": 7.5, "color": "0.45"}
             ax.text(0.5, 0.0, _shorten(names[i]), below, transform=ax.transAxes)
@@ -195,9 +191,7 @@ def plot_medoids(
     return figure
 
 
-def _cluster_order(
-    matrix: Float, labels: npt.NDArray[Any], medoids: npt.ArrayLike | None
-) -> tuple[Index, Index]:
+def _cluster_order(matrix: Float, labels: npt.NDArray[Any], medoids: npt.ArrayLike | None) -> tuple[Index, Index]:
     """Samples in drawing order, and the cluster sizes in that order."""
     given = {labels[i]: i for i in np.asarray(medoids)} if medoids is not None else {}
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
@@ -218,9 +212,7 @@ def _outline_clusters(ax: Axes, sizes: Index) -> None:
     ends = np.cumsum(sizes) - 0.5
     starts = ends - sizes
     squares = [[(a, a), (b, a), (b, b), (a, b), (a, a)] for a, b in zip(starts, ends, strict=True)]
-    ax.add_collection(
-        LineCollection(squares, colors="black", linewidths=float(np.clip(12 / len(sizes), 0.3, 1.4)))
-    )
+    ax.add_collection(LineCollection(squares, colors="black", linewidths=float(np.clip(12 / len(sizes), 0.3, 1.4))))
 
 
 def _draw_cloud(ax: Axes, points: Float, up: str, azimuth: float, elevation: float) -> None:
@@ -281,9 +273,7 @@ def _check_medoids(
     up: str,
 ) -> None:
     if len(clouds) == 0 or len(clouds) != len(sizes):
-        raise ValueError(
-            f"Argument `sizes` must have one entry for each cloud, but got {len(sizes)}, {len(clouds)}."
-        )
+        raise ValueError(f"Argument `sizes` must have one entry for each cloud, but got {len(sizes)}, {len(clouds)}.")
     if min(sizes) < 0 or sum(sizes) == 0:
         raise ValueError(f"Argument `sizes` must hold counts that are not all 0, but got {list(sizes)[:5]}.")
     if names is not None and len(names) != len(clouds):
@@ -295,9 +285,7 @@ def _check_medoids(
     for i, cloud in enumerate(clouds):
         points = np.asarray(cloud)
         if points.ndim != 2 or points.shape[1] != 3 or not len(points) or not np.isfinite(points).all():
-            raise ValueError(
-                f"Argument `clouds` must hold finite (P, 3) points, but got {points.shape} at {i}."
-            )
+            raise ValueError(f"Argument `clouds` must hold finite (P, 3) points, but got {points.shape} at {i}.")
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:

@@ -22,8 +22,8 @@ inline Indices refine(const Distances& distances, Indices medoids, Solver solver
     return FasterPAM(distances, std::move(medoids)).run(max_iter);
 }
 
-// FasterPAM goes on from where `alternate` ends on the same seeds. That is quicker than swapping all the way from the
-// seeds, no worse, and keeps its result from ever being above that of `alternate`.
+// FasterPAM goes on from where `alternate` ends on the same seeds, so that it is never above it. The local optima
+// it finds are as good as those it reaches from the seeds themselves.
 inline Indices solve(const Distances& distances, Index n_clusters, Solver solver, std::uint64_t seed, int n_init,
                      int max_iter) {
     Indices best;

@@ -17,7 +17,7 @@ What is here, from the inside out:
 - :func:`cluster`: all of it; ``k`` given, or taken at the knee as in the paper.
 
 Samples are solved in an order derived from their distances, so the score is the same to the bit for any
-order in which they come. The exception are samples that are mirror images of each other, as on a regular grid:
+order in which they come. The exception: samples that mirror each other, as on a regular grid;
 among those the order in which they came decides, and the solver may end in another local optimum.
 
 References:

@@ -29,9 +29,7 @@ def test_matrix_rows_go_by_cluster_size_then_distance_to_the_medoid(tmp_path):
     np.testing.assert_array_equal(ax.images[0].get_array(), distances[np.ix_(order, order)])
     # Without medoids, the sample with the least sum of distances is found: the same one here.
     _, again = plot_distance_matrix(distances, [3, 7, 7, 3, 7])
-    np.testing.assert_array_equal(
-        again.images[0].get_array()[:3], ax.images[0].get_array()[:3, [0, 1, 2, 4, 3]]
-    )
+    np.testing.assert_array_equal(again.images[0].get_array()[:3], ax.images[0].get_array()[:3, [0, 1, 2, 4, 3]])
     save(figure, tmp_path)
 
 

@@ -33,9 +33,7 @@ def test_meshes(tmp_path, suffix):
 def test_scene_applies_transforms(tmp_path):
     scene = trimesh.Scene()
     for x in (0, 10):
-        scene.add_geometry(
-            trimesh.creation.box(), transform=trimesh.transformations.translation_matrix([x, 0, 0])
-        )
+        scene.add_geometry(trimesh.creation.box(), transform=trimesh.transformations.translation_matrix([x, 0, 0]))
     scene.export(tmp_path / "two.glb")
     cloud = read_shapes(tmp_path, normalize="none").clouds[0]
     np.testing.assert_allclose([cloud[:, 0].min(), cloud[:, 0].max()], [-0.5, 10.5], atol=0.02)
@@ -81,9 +79,7 @@ def test_array(tmp_path, suffix):
     assert shapes.clouds[0].flags.writeable
 
 
-@pytest.mark.parametrize(
-    ("dtype", "kept"), [("<f2", "f4"), (">f4", "f4"), ("f8", "f8"), ("i4", "f4"), ("u1", "f4")]
-)
+@pytest.mark.parametrize(("dtype", "kept"), [("<f2", "f4"), (">f4", "f4"), ("f8", "f8"), ("i4", "f4"), ("u1", "f4")])
 def test_dtypes(tmp_path, dtype, kept):
     np.save(tmp_path / "a.npy", np.arange(12).reshape(1, 4, 3).astype(dtype))
     cloud = read_shapes(tmp_path / "a.npy").clouds[0]
@@ -271,9 +267,7 @@ def test_pairs_drop_what_is_bad_on_either_side():
 
 
 def test_pairs_refuse_other_names():
-    with pytest.raises(
-        ValueError, match=r"4 \(b, c, d, \.\.\.\) without a target .*1 \(x\) without a prediction"
-    ):
+    with pytest.raises(ValueError, match=r"4 \(b, c, d, \.\.\.\) without a target .*1 \(x\) without a prediction"):
         pair_shapes(make_set("abcde"), make_set("ax"))
     with pytest.raises(ValueError, match="No pair"):
         pair_shapes(make_set("a", [BadShape("b", "", "")]), make_set("b", [BadShape("a", "", "")]))
