@@ -47,7 +47,10 @@ def _print(demonstration: Demonstration, console: Console) -> None:
         share = "" if row is truth else f"  {row.dispersion / truth.dispersion:4.0%} of the truth's"
         table.add_row(row.name, "-" if row is truth else f"{row.chamfer:.4f}", f"{row.dispersion:.4f}{share}")
     console.print(table)
-    console.print("Equally good by Chamfer distance, but one only names the class and recites a shape it knows.")
+    console.print(
+        "Equally good by Chamfer distance, but one only names the class and recites a shape it knows; "
+        "the other gets every shape right and its pose wrong."
+    )
 
 
 def draw(demonstration: Demonstration) -> Figure:

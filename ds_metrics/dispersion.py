@@ -107,11 +107,10 @@ class DispersionScore(Metric):
 
     def compute(self) -> Tensor:
         """Score of all samples."""
-        if not self.preds_points:
+        if len(self.preds_lengths) == 0:
             raise ValueError("DispersionScore needs at least 2 samples, but `update` was never called")
         clouds = PackedClouds(dim_zero_cat(self.preds_points), dim_zero_cat(self.preds_lengths).cpu())
-        if len(clouds.lengths) < 2:
-            raise ValueError(f"DispersionScore needs at least 2 samples, but got {len(clouds.lengths)}")
+        self._check_size(len(clouds.lengths))
         self.distances = pairwise_distance(
             clouds.split(), distance=self.distance, squared=self.squared, backend=self.backend
         )
@@ -150,6 +149,11 @@ class DispersionScore(Metric):
         """Points are kept in the metric's precision, float32 at least; see `torchmetrics.Metric.set_dtype`."""
         return torch.promote_types(self.dtype, torch.float32)
 
+    @property
+    def _fewest(self) -> int:
+        """Samples that a score takes at least."""
+        return 2 if self.n_clusters == "knee" else int(self.n_clusters) + 1
+
     def _checked(self, preds: Clouds, lengths: Tensor | None) -> PackedClouds:
         packed = pack_clouds(preds, lengths, "preds")
         if packed.points.device != self.device:
@@ -159,8 +163,7 @@ class DispersionScore(Metric):
     def _batch_value(self) -> Tensor:
         """Score of the last batch; NaN where it has too few samples for one."""
         lengths = self.preds_lengths[-1].cpu()
-        fewest = 2 if self.n_clusters == "knee" else int(self.n_clusters) + 1
-        if len(lengths) < fewest:
+        if len(lengths) < self._fewest:
             return torch.tensor(torch.nan, device=self.device)
         return dispersion_score(
             PackedClouds(self.preds_points[-1], lengths).split(),
@@ -171,6 +174,12 @@ class DispersionScore(Metric):
             seed=self.seed,
             backend=self.backend,
         )
+
+    def _check_size(self, n_samples: int) -> None:
+        """Refuse before the distances are computed what clustering would refuse after."""
+        if n_samples < self._fewest:
+            clusters = "" if self.n_clusters == "knee" else f" for {self.n_clusters} clusters"
+            raise ValueError(f"DispersionScore needs at least {self._fewest} samples{clusters}, but got {n_samples}")
 
     def _forget(self) -> None:
         self.clustering = None

@@ -177,7 +177,7 @@ def plot_medoids(
     figure = Figure(figsize=(max(2.0 * columns, 4.0), 2.35 * rows + 0.4), layout="constrained")
     for place, i in enumerate(shown):
         ax = figure.add_subplot(rows, columns, place + 1)
-        _draw_cloud(ax, np.asarray(clouds[i], dtype=np.float64), up, azimuth, elevation)
+        draw_cloud(ax, np.asarray(clouds[i], dtype=np.float64), up, azimuth, elevation)
         ax.set_title(f"{_plural(counts[i], 'shape')} · {_percent(counts[i], counts.sum())}", fontsize=10, color=_INK)
         if names is not None:
             below = {"ha": "center", "va": "top", "fontsize": 7.5, "color": "0.45"}
@@ -215,7 +215,8 @@ def _outline_clusters(ax: Axes, sizes: Index) -> None:
     ax.add_collection(LineCollection(squares, colors="black", linewidths=float(np.clip(12 / len(sizes), 0.3, 1.4))))
 
 
-def _draw_cloud(ax: Axes, points: Float, up: str, azimuth: float, elevation: float) -> None:
+def draw_cloud(ax: Axes, points: Float, up: str, azimuth: float, elevation: float) -> None:
+    """Draw `(P, 3)` points into axes, shaded, centred and scaled to fit; see `plot_medoids` for the view."""
     view = points @ _view_matrix(up, azimuth, elevation).T
     low, high = view.min(axis=0), view.max(axis=0)
     extent = float((high - low)[:2].max()) or 1.0

@@ -33,7 +33,7 @@ References:
 
 from ds_metrics.clustering.curve import cluster, dispersion_curve
 from ds_metrics.clustering.knee import Knee, find_knee
-from ds_metrics.clustering.result import Clustering, Curve
-from ds_metrics.clustering.solvers import Solver, kmedoids
+from ds_metrics.clustering.result import Clustering, Curve, Solver
+from ds_metrics.clustering.solvers import kmedoids
 
 __all__ = ["Clustering", "Curve", "Knee", "Solver", "cluster", "dispersion_curve", "find_knee", "kmedoids"]

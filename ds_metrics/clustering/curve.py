@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ds_metrics._native import _core
 from ds_metrics.clustering.knee import find_knee
 from ds_metrics.clustering.matrix import DistanceMatrix
-from ds_metrics.clustering.result import Clustering, Curve
-from ds_metrics.clustering.solvers import Solver, check_integer, check_solver, clustering_from, kmedoids
+from ds_metrics.clustering.result import Clustering, Curve, Solver
+from ds_metrics.clustering.solvers import check_integer, check_solver, clustering_from, default_starts, kmedoids
 
 MAX_ITER = 100
 FULL_GRID = 64
@@ -29,7 +29,7 @@ def dispersion_curve(
 ) -> Curve:
     """Compute the Dispersion Score over the number of clusters, and its knee.
 
-    Each point of the curve is the better of two solutions: a seeded start of its own, and the solution of the
+    Each point of the curve is the better of two solutions: that of seeded starts of its own, and the solution of the
     point before with greedy additions, improved. So the scores never increase.
 
     Args:
@@ -52,9 +52,9 @@ def dispersion_curve(
         >>> points = np.array([0.0, 1.0, 10.0, 11.0, 20.0, 21.0])
         >>> curve = dispersion_curve(np.abs(points[:, None] - points))
         >>> curve.scores * 6, curve.knee
-        (array([41., 21.,  3.,  2.,  1.]), 3)
+        (array([41., 20.,  3.,  2.,  1.]), 3)
     """
-    return _curve_from(_path(DistanceMatrix(distances), n_clusters, solver, seed))
+    return _curve_and_path(DistanceMatrix(distances), n_clusters, solver, seed)[0]
 
 
 def cluster(
@@ -69,7 +69,7 @@ def cluster(
         seed: of the random starts.
 
     Returns:
-        The clustering; with ``"knee"`` it is the one on the curve, which is in its ``curve``.
+        The clustering; with ``"knee"`` the curve is in its ``curve``.
 
     Raises:
         TypeError: if an argument has the wrong type.
@@ -85,28 +85,35 @@ def cluster(
     if isinstance(n_clusters, str):
         if n_clusters != "knee":
             raise ValueError(f'Argument `n_clusters` must be an integer or "knee", but got {n_clusters!r}')
-        path = _path(DistanceMatrix(distances), None, solver, seed)
-        curve = _curve_from(path)
-        return next(replace(found, curve=curve) for found in path if found.n_clusters == curve.knee)
+        matrix = DistanceMatrix(distances)
+        curve, path = _curve_and_path(matrix, None, solver, seed)
+        at_knee = next(found for found in path if found.n_clusters == curve.knee)
+        # The curve spends few starts on each point; the one that is reported gets as many as `kmedoids` takes.
+        found = min(at_knee, kmedoids(matrix.values, curve.knee, solver, seed), key=lambda found: found.inertia)
+        scores = np.where(curve.n_clusters >= curve.knee, np.minimum(curve.scores, found.score), curve.scores)
+        return replace(found, curve=replace(curve, scores=scores))
     return kmedoids(distances, n_clusters, solver, seed)
 
 
-def _path(
+def _curve_and_path(
     matrix: DistanceMatrix, n_clusters: Sequence[int] | NDArray[np.int64] | None, solver: Solver, seed: int
-) -> list[Clustering]:
+) -> tuple[Curve, list[Clustering]]:
     check_solver(solver)
     seed = check_integer("seed", seed, 0, 2**64 - 1)
     grid = _default_grid(len(matrix)) if n_clusters is None else _check_grid(n_clusters, len(matrix))
+    starts = max(1, default_starts(solver, len(matrix)) // 5)
     path: list[Clustering] = []
     for k in grid:
-        cold = _core.kmedoids_solve(matrix.values, matrix.order, k, solver, seed, 1, MAX_ITER)
+        cold = _core.kmedoids_solve(matrix.values, matrix.order, k, solver, seed, starts, MAX_ITER)
         candidates = [clustering_from(matrix, cold, solver, seed)]
         if path:
             grown = _core.kmedoids_extend(matrix.values, matrix.order, path[-1].medoids, k)
             warm = _core.kmedoids_refine(matrix.values, matrix.order, grown, solver, MAX_ITER)
             candidates.append(clustering_from(matrix, warm, solver, seed))
         path.append(min(candidates, key=lambda found: found.inertia))
-    return path
+    scores = np.array([found.score for found in path])
+    knee = find_knee(grid, scores)
+    return Curve(np.array(grid, dtype=np.int64), scores, knee.n_clusters, knee.method), path
 
 
 def _default_grid(n_samples: int) -> list[int]:
@@ -120,10 +127,3 @@ def _check_grid(n_clusters: Sequence[int] | NDArray[np.int64], n_samples: int) -
     if not grid or any(after <= before for before, after in pairwise(grid)):
         raise ValueError(f"Argument `n_clusters` must be strictly ascending and not empty, but got {grid}")
     return grid
-
-
-def _curve_from(path: list[Clustering]) -> Curve:
-    grid = np.array([found.n_clusters for found in path], dtype=np.int64)
-    scores = np.array([found.score for found in path])
-    knee = find_knee(grid, scores)
-    return Curve(grid, scores, knee.n_clusters, knee.method)

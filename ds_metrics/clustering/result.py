@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+Solver = Literal["fasterpam", "alternate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,7 @@ class Clustering:
     labels: NDArray[np.int64]
     inertia: float
     n_clusters: int
-    solver: str
+    solver: Solver
     seed: int
     curve: Curve | None = None
 

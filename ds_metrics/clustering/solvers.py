@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ds_metrics._native import _core
 from ds_metrics.clustering.matrix import DistanceMatrix
-from ds_metrics.clustering.result import Clustering
+from ds_metrics.clustering.result import Clustering, Solver
 
-Solver = Literal["fasterpam", "alternate"]
-
-DEFAULT_STARTS: dict[Solver, int] = {"fasterpam": 5, "alternate": 1}
+FEWEST_STARTS, MOST_STARTS = 5, 100
+START_BUDGET = 2**22  # matrix entries that the starts may read once: small problems afford many
 
 
 def kmedoids(
@@ -37,8 +36,8 @@ def kmedoids(
         solver: ``"fasterpam"`` (Schubert & Rousseeuw 2021) or ``"alternate"`` (Park & Jun 2009, as in the
             paper). At the same seed the first is never above the second.
         seed: of the random starts. The same seed gives the same result on every platform.
-        n_init: starts, of which the best counts. By default 5 for
-            ``"fasterpam"``, and 1 for ``"alternate"`` as in the paper.
+        n_init: starts, of which the best counts. By default 1 for ``"alternate"``, as in the paper, and
+            5 to 100 for ``"fasterpam"``, the more the fewer samples there are.
         init: indices of medoids to improve instead of random starts.
         max_iter: most rounds of each run of a solver.
 
@@ -59,8 +58,8 @@ def kmedoids(
     check_solver(solver)
     seed = check_integer("seed", seed, 0, 2**64 - 1)
     max_iter = check_integer("max_iter", max_iter, 1, 2**31 - 1)
-    n_init = DEFAULT_STARTS[solver] if n_init is None else check_integer("n_init", n_init, 1, 2**31 - 1)
     matrix = DistanceMatrix(distances)
+    n_init = default_starts(solver, len(matrix)) if n_init is None else check_integer("n_init", n_init, 1, 2**31 - 1)
     n_clusters = check_integer("n_clusters", n_clusters, 1, len(matrix) - 1)
     if init is None:
         medoids = _core.kmedoids_solve(matrix.values, matrix.order, n_clusters, solver, seed, n_init, max_iter)
@@ -70,7 +69,17 @@ def kmedoids(
     return clustering_from(matrix, medoids, solver, seed)
 
 
-def clustering_from(matrix: DistanceMatrix, medoids: NDArray[np.int64], solver: str, seed: int) -> Clustering:
+def default_starts(solver: Solver, n_samples: int) -> int:
+    """Starts that cost little: one for ``"alternate"``, as in the paper; 5 to 100 for ``"fasterpam"``.
+
+    Small problems need them: with few samples a single local optimum can be several per cent off the best.
+    """
+    if solver == "alternate":
+        return 1
+    return min(max(START_BUDGET // n_samples**2, FEWEST_STARTS), MOST_STARTS)
+
+
+def clustering_from(matrix: DistanceMatrix, medoids: NDArray[np.int64], solver: Solver, seed: int) -> Clustering:
     """The result object for the given medoids: labels, inertia, largest cluster first."""
     labels, inertia = _core.kmedoids_assign(matrix.values, matrix.order, medoids)
     rank = np.lexsort((medoids, -np.bincount(labels, minlength=len(medoids))))

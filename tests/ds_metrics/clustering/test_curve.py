@@ -1,8 +1,6 @@
 """The dispersion curve, its knee and the clustering there."""
 
 import pickle
-import subprocess
-import sys
 
 import kneed
 import numpy as np
@@ -144,9 +142,3 @@ def test_knee_of_a_constant_curve():
 def test_knee_refuses_what_is_not_a_curve(n_clusters, scores, name):
     with pytest.raises(ValueError, match=f"Argument `{name}`"):
         find_knee(n_clusters, scores)
-
-
-def test_import_is_light():
-    code = "import sys, ds_metrics.clustering;print([m for m in ('scipy', 'kneed', 'matplotlib') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

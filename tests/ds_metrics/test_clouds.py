@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import torch
+
+from ds_metrics.clouds import pack_clouds
+
+
+def test_batches_lists_and_padding_agree():
+    batch = torch.rand(3, 5, 3)
+    lengths = torch.tensor([2, 5, 1])
+    expected = torch.cat([cloud[:n] for cloud, n in zip(batch, lengths, strict=True)])
+    padded = pack_clouds(batch, lengths)
+    listed = pack_clouds([cloud[:n] for cloud, n in zip(batch, lengths, strict=True)])
+    for packed in (padded, listed):
+        torch.testing.assert_close(packed.points, expected, rtol=0, atol=0)
+        assert packed.lengths.tolist() == [2, 5, 1]
+    assert padded.segments.tolist() == [0, 0, 1, 1, 1, 1, 1, 2]
+    assert padded.offsets.tolist() == [0, 2, 7]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_becomes_single(dtype):
+    assert pack_clouds(torch.rand(2, 4, 3, dtype=dtype)).points.dtype == torch.float32
+
+
+def test_double_precision_and_numpy_stay():
+    assert pack_clouds(np.zeros((2, 4, 3))).points.dtype == torch.float64
+
+
+def test_what_padding_holds_does_not_matter():
+    batch = torch.rand(2, 4, 3)
+    batch[0, 2:] = torch.nan
+    assert pack_clouds(batch, torch.tensor([2, 4])).points.shape == (6, 3)
+
+
+@pytest.mark.parametrize(
+    ("clouds", "lengths", "message"),
+    [
+        (torch.rand(4, 3), None, r"`preds` must have shape \(B, P, 3\), but got \(4, 3\)"),
+        (torch.rand(2, 4, 2), None, r"but got \(2, 4, 2\)"),
+        ([torch.rand(4, 3), torch.rand(4, 2)], None, r"cloud 1 has shape \(4, 2\)"),
+        ([torch.rand(4, 3), torch.empty(0, 3)], None, "cloud 1 is empty"),
+        (torch.rand(2, 4, 3), torch.tensor([4, 0]), "cloud 1 is empty"),
+        (torch.rand(2, 4, 3), torch.tensor([4, 5]), "between 1 and 4, but got values from 4 to 5"),
+        (torch.rand(2, 4, 3), torch.tensor([-1, 4]), "between 1 and 4"),
+        (torch.rand(2, 4, 3), torch.tensor([4]), "2 integers"),
+        (torch.rand(2, 4, 3), torch.tensor([4.0, 4.0]), "2 integers"),
+        ([torch.rand(4, 3)], torch.tensor([4]), "not with a sequence"),
+        (torch.tensor([[[0.0, 0, 0], [0, torch.nan, 0], [torch.inf, 0, 0]]]), None, "cloud 0 has 2 NaN or infinite"),
+    ],
+)
+def test_refuses_values(clouds, lengths, message):
+    with pytest.raises(ValueError, match=message):
+        pack_clouds(clouds, lengths, "preds")
+
+
+@pytest.mark.parametrize(
+    "clouds", [torch.zeros(1, 2, 3, dtype=torch.int64), np.full((1, 2, 3), "a"), "abc", 3, [[0.0, 0.0, 0.0]]]
+)
+def test_refuses_types(clouds):
+    with pytest.raises(TypeError, match="`clouds`"):
+        pack_clouds(clouds)

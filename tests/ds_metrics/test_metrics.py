@@ -1,0 +1,185 @@
+"""The three classes as torchmetrics metrics."""
+
+import pickle
+
+import pytest
+import references
+import torch
+from matplotlib import pyplot
+from torchmetrics import MetricCollection
+
+from ds_metrics import ChamferDistance, DispersionScore, FScore
+from ds_metrics.functional import chamfer_distance, dispersion_score, f_score
+
+
+def clouds(n, seed=0, points=10):
+    return torch.rand(n, points, 3, generator=torch.Generator().manual_seed(seed))
+
+
+METRICS = [lambda: DispersionScore(n_clusters=3), DispersionScore, ChamferDistance, lambda: FScore(radius=0.2)]
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_batch_size_does_not_matter(make):
+    preds, target = clouds(12), clouds(12, seed=1)
+    values = []
+    for size in (1, 5, 12):
+        metric = make()
+        for p, t in zip(preds.split(size), target.split(size), strict=True):
+            metric.update(p, t)
+        values.append(metric.compute())
+    assert values[0].shape == ()
+    torch.testing.assert_close(values[1], values[0], rtol=1e-6, atol=0)
+    torch.testing.assert_close(values[2], values[0], rtol=1e-6, atol=0)
+
+
+def test_values_are_those_of_the_functions():
+    preds, target = clouds(9), clouds(9, seed=1)
+    for metric, expected in (
+        (DispersionScore(n_clusters=2), dispersion_score(preds, 2)),
+        (ChamferDistance(w1=0.5, squared=False), chamfer_distance(preds, target, 0.5, squared=False).mean()),
+        (FScore(radius=0.2), f_score(target, preds, 0.2).mean()),
+    ):
+        metric.update(preds, target)
+        torch.testing.assert_close(metric.compute(), expected)
+
+
+def test_prediction_and_truth_are_not_confused():
+    preds, target = torch.zeros(1, 10, 3), torch.tensor([[[0.0, 0, 0], [5.0, 0, 0]]])
+    metric = FScore(kaolin_recall=True)
+    metric.update(preds, target)
+    assert metric.compute().item() == pytest.approx(20 / 21)
+    chamfer = ChamferDistance(w1=1.0, w2=0.0)
+    chamfer.update(preds, target)
+    assert chamfer.compute().item() == 0.0
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_pickle_clone_and_reset(make):
+    metric = make()
+    metric.update(clouds(8), clouds(8, seed=1))
+    value = metric.compute()
+    for copy in (pickle.loads(pickle.dumps(metric)), metric.clone()):
+        assert torch.equal(copy.compute(), value)
+        copy.update(clouds(2, seed=5), clouds(2, seed=6))
+        assert not torch.equal(copy.compute(), value)
+    metric.reset()
+    with pytest.raises(ValueError, match="needs at least"), pytest.warns(UserWarning, match="before the ``update``"):
+        metric.compute()
+    metric.update(clouds(8), clouds(8, seed=1))
+    assert torch.equal(metric.compute(), value)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("make", METRICS)
+def test_half_precision_inputs(make, dtype):
+    preds, target = clouds(8).to(dtype), clouds(8, seed=1).to(dtype)
+    half, single = make(), make()
+    half.update(preds, target)
+    single.update(preds.float(), target.float())
+    assert torch.equal(half.compute(), single.compute())
+
+
+def test_double_precision_is_a_choice():
+    preds = clouds(5).double() + 1e6
+    metric = DispersionScore(n_clusters=2)
+    metric.set_dtype(torch.float64)
+    metric.update(preds)
+    distances = torch.tensor([[references.chamfer(a, b) for b in preds.tolist()] for a in preds.tolist()])
+    metric.compute()
+    torch.testing.assert_close(metric.distances, distances.float(), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_forward_gives_the_batch_and_keeps_the_rest(make):
+    metric, other = make(), make()
+    preds, target = clouds(12), clouds(12, seed=1)
+    first, second = (metric(p, t) for p, t in zip(preds.split(6), target.split(6), strict=True))
+    for value, start in ((first, 0), (second, 6)):
+        alone = make()
+        alone.update(preds[start : start + 6], target[start : start + 6])
+        torch.testing.assert_close(value, alone.compute())
+    other.update(preds, target)
+    torch.testing.assert_close(metric.compute(), other.compute(), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_a_bad_batch_costs_nothing_but_itself(make):
+    metric, other = make(), make()
+    preds, target = clouds(8), clouds(8, seed=1)
+    metric(preds, target)
+    for call in (metric, metric.update):
+        with pytest.raises(ValueError, match="finite"):
+            call(torch.full((2, 4, 3), torch.nan), target[:2])
+    other.update(preds, target)
+    assert torch.equal(metric.compute(), other.compute())
+
+
+def test_forward_on_a_single_sample_is_nan_and_counts():
+    metric = DispersionScore(n_clusters=1)
+    assert metric(clouds(1)).isnan()
+    metric(clouds(1, seed=1))
+    assert metric.compute() > 0
+
+
+def test_collection_with_chamfer():
+    collection = MetricCollection([ChamferDistance(), DispersionScore(), FScore()])
+    preds, target = clouds(10), clouds(10, seed=1)
+    for p, t in zip(preds.split(3), target.split(3), strict=True):
+        collection.update(p, t)
+    values = collection.compute()
+    torch.testing.assert_close(values["ChamferDistance"], chamfer_distance(preds, target).mean())
+    torch.testing.assert_close(values["FScore"], f_score(target, preds).mean())
+    assert torch.equal(values["DispersionScore"], dispersion_score(preds))
+    collection.reset()
+    collection(preds, target)
+    torch.testing.assert_close(collection.compute()["ChamferDistance"], values["ChamferDistance"])
+
+
+def test_chamfer_forward_is_differentiable():
+    preds = clouds(2).requires_grad_()
+    ChamferDistance()(preds, clouds(2, seed=1)).backward()
+    assert preds.grad.abs().sum() > 0
+
+
+def test_clusters_of_the_last_compute():
+    metric = DispersionScore(n_clusters=2)
+    metric.update(clouds(2)[[0, 0, 0, 1, 1]])
+    metric.compute()
+    assert metric.clustering.sizes.tolist() == [3, 2]
+    assert metric.distances.shape == (5, 5)
+    metric.update(clouds(1))
+    assert metric.clustering is None
+    assert metric.distances is None
+
+
+def test_padded_and_listed_clouds():
+    batch = clouds(6)
+    lengths = torch.tensor([10, 3, 4, 5, 6, 7])
+    padded, listed = DispersionScore(n_clusters=2), DispersionScore(n_clusters=2)
+    padded.update(batch, preds_lengths=lengths)
+    listed.update([cloud[:n] for cloud, n in zip(batch, lengths, strict=True)])
+    assert torch.equal(padded.compute(), listed.compute())
+
+
+@pytest.mark.parametrize(
+    ("options", "argument"),
+    [
+        ({"n_clusters": 0}, "n_clusters"),
+        ({"n_clusters": 2.5}, "n_clusters"),
+        ({"n_clusters": "elbow"}, "n_clusters"),
+        ({"solver": "pam"}, "solver"),
+        ({"distance": "emd"}, "distance"),
+    ],
+)
+def test_refuses_options(options, argument):
+    with pytest.raises(ValueError, match=f"`{argument}` must be"):
+        DispersionScore(**options)
+
+
+def test_plot():
+    metric = DispersionScore(n_clusters=2)
+    metric.update(clouds(6))
+    figure, _ = metric.plot()
+    assert figure.axes
+    pyplot.close(figure)
