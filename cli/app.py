@@ -31,16 +31,22 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def print_version(wanted: bool) -> None:
+    """Print the installed version and stop, where that is wanted."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"dispersion-score {version('dispersion-score')}")
+        raise typer.Exit
+
+
 @app.callback()
 def callback(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Does a 3D reconstruction network reconstruct, or does it recite? The Dispersion Score tells."""
-    if version:
-        from importlib.metadata import version as installed
-
-        typer.echo(f"dispersion-score {installed('dispersion-score')}")
-        raise typer.Exit
 
 
 @app.command("eval")

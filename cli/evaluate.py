@@ -23,8 +23,9 @@ from rich.text import Text
 
 from ds_metrics._files import atomic_write
 from ds_metrics.pairwise import report_progress
+from ds_metrics.registry import find_metric
 from svr_baselines.data import ShapeSet, pair_shapes, read_shapes
-from svr_baselines.evaluation import Evaluation, evaluate
+from svr_baselines.evaluation import Dispersion, Evaluation, evaluate
 
 CHAMFER_LABEL = "Chamfer distance (sum of means of squares)"
 
@@ -45,6 +46,8 @@ def run(
     """Read, score, and write what was asked for."""
     n_clusters = parse_clusters(clusters)
     check_writable(json, plots)
+    if plots is not None and metrics and "dispersion-score" not in {find_metric(name).name for name in metrics}:
+        raise ValueError(f"--plots shows the Dispersion Score, but the metrics asked for are {list(metrics)}")
     stdout, stderr = Console(), Console(stderr=True)
 
     def read(path: Path) -> ShapeSet:
@@ -66,8 +69,8 @@ def run(
     print_scores(evaluation, table)
     for bad in (*shapes.skipped, *(truth.skipped if truth else ())):
         table.print(f"skipped {bad.name}: {bad.reason}", markup=False, highlight=False)
-    if plots is not None:
-        for path in draw(evaluation, shapes, plots):
+    if plots is not None and evaluation.dispersion is not None:
+        for path in draw(evaluation.dispersion, shapes, plots):
             table.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -95,17 +98,15 @@ def check_writable(json: str | None, plots: Path | None) -> None:
             raise ValueError(f"--plots must name a folder that can be written, but got {str(plots)!r}")
 
 
-def draw(evaluation: Evaluation, shapes: ShapeSet, folder: Path) -> list[Path]:
+def draw(dispersion: Dispersion, shapes: ShapeSet, folder: Path) -> list[Path]:
     """Write the three pictures of a Dispersion Score."""
-    if evaluation.clustering is None or evaluation.distances is None or evaluation.curve is None:
-        raise ValueError("--plots shows the Dispersion Score, but it is not among the metrics asked for")
     from ds_metrics.plotting import plot_curve, plot_distance_matrix, plot_medoids
 
-    clustering, curve = evaluation.clustering, evaluation.curve
+    clustering, curve = dispersion.clustering, dispersion.curve()
     medoids = clustering.medoids.tolist()
     figures = {
         "distance-matrix.png": plot_distance_matrix(
-            evaluation.distances, clustering.labels, medoids=clustering.medoids, distance_label=CHAMFER_LABEL
+            dispersion.distances, clustering.labels, medoids=clustering.medoids, distance_label=CHAMFER_LABEL
         )[0],
         "dispersion-curve.png": plot_curve(
             curve.n_clusters, curve.scores, knee=curve.knee, chosen=clustering.n_clusters

@@ -37,7 +37,7 @@ def _better(info: MetricInfo) -> str:
 
 
 def _how(info: MetricInfo, evaluation: Evaluation) -> str:
-    if info.name == "dispersion-score" and evaluation.clustering is not None:
+    if info.name == "dispersion-score":
         settings = evaluation.provenance["dispersion"]
         return (
             f"k = {settings['n_clusters']}, {settings['n_clusters_chosen']}; "

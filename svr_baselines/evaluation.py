@@ -24,41 +24,44 @@ _PACKAGES = ("dispersion-score", "torch", "torchmetrics", "numpy", "scipy", "kne
 
 
 @dataclass(frozen=True)
+class Dispersion:
+    """What a Dispersion Score was computed from: clusters, and distances of shape ``(N, N)``."""
+
+    clustering: Clustering
+    distances: np.ndarray
+
+    def curve(self) -> Curve:
+        """DS over k: the one that the knee was found on, or one computed now."""
+        found = self.clustering
+        return found.curve or dispersion_curve(self.distances, solver=found.solver, seed=found.seed)
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Scores and what they were computed from.
 
     Attributes:
         scores: Value of each metric, by its registered name.
         metrics: What the registry knows of these metrics, in the same order.
-        clustering: Clusters behind the Dispersion Score, or ``None`` if it was not asked for.
-        distances: Distance matrix behind it, of shape ``(N, N)``, or ``None``.
+        dispersion: What is behind the Dispersion Score, or ``None`` if it was not asked for.
         provenance: Settings, data and versions, ready for JSON.
     """
 
     scores: dict[str, float]
     metrics: tuple[MetricInfo, ...]
-    clustering: Clustering | None
-    distances: np.ndarray | None
+    dispersion: Dispersion | None
     provenance: dict[str, Any]
-
-    @property
-    def curve(self) -> Curve | None:
-        """DS over k: the one that the knee was found on, or one computed now."""
-        if self.clustering is None or self.distances is None:
-            return None
-        if self.clustering.curve is not None:
-            return self.clustering.curve
-        return dispersion_curve(self.distances, solver=self.clustering.solver, seed=self.clustering.seed)
 
     def to_json(self, names: Sequence[str]) -> dict[str, Any]:
         """The result file: scores, clusters by the samples' names, provenance."""
         document: dict[str, Any] = {"schema": SCHEMA, "scores": self.scores}
-        if self.clustering is not None:
+        if self.dispersion is not None:
+            found = self.dispersion.clustering
             document["clusters"] = [
                 {"medoid": names[medoid], "size": int(size)}
-                for medoid, size in zip(self.clustering.medoids, self.clustering.sizes, strict=True)
+                for medoid, size in zip(found.medoids, found.sizes, strict=True)
             ]
-            document["labels"] = dict(zip(names, self.clustering.labels.tolist(), strict=True))
+            document["labels"] = dict(zip(names, found.labels.tolist(), strict=True))
         return document | {"provenance": self.provenance}
 
 
@@ -88,18 +91,22 @@ def evaluate(
     _check_clusters(infos, len(predictions.clouds), n_clusters)
 
     scores: dict[str, float] = {}
-    dispersion: DispersionScore | None = None
+    dispersion: Dispersion | None = None
+    settings: dict[str, Any] = {}
     for info in infos:
         own = info.factory is DispersionScore
         metric = create_metric(info.name, **({"n_clusters": n_clusters, "seed": seed} if own else {}))
         scores[info.name] = _score(metric, info, preds, truth)
-        if isinstance(metric, DispersionScore):
-            dispersion = metric
-    clustering = dispersion.clustering if dispersion else None
-    distances = dispersion.distances.numpy() if dispersion and dispersion.distances is not None else None
-    provenance = _provenance(predictions, targets, n_clusters, dispersion)
-    provenance["seconds"] = round(time.perf_counter() - start, 3)
-    return Evaluation(scores, infos, clustering, distances, provenance)
+        if isinstance(metric, DispersionScore) and metric.clustering is not None and metric.distances is not None:
+            dispersion = Dispersion(metric.clustering, metric.distances.numpy())
+            settings["dispersion"] = _settings(metric, metric.clustering)
+    provenance = {
+        **_data(predictions, targets),
+        **settings,
+        "versions": {package: version(package) for package in _PACKAGES} | {"python": platform.python_version()},
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    return Evaluation(scores, infos, dispersion, provenance)
 
 
 def _select(names: Sequence[str], targets: ShapeSet | None) -> tuple[MetricInfo, ...]:
@@ -124,8 +131,7 @@ def _check_clusters(infos: Sequence[MetricInfo], n_samples: int, n_clusters: int
             raise ValueError(f"a Dispersion Score needs at least 2 samples, but got {n_samples}")
         if n_clusters != "knee" and not 1 <= int(n_clusters) < n_samples:
             raise ValueError(
-                f"Argument `n_clusters` must lie between 1 and {n_samples - 1} for {n_samples} samples, "
-                f"but got {n_clusters}"
+                f"Argument `n_clusters` must be from 1 to {n_samples - 1} for {n_samples} samples, but got {n_clusters}"
             )
 
 
@@ -140,36 +146,31 @@ def _score(metric: Metric, info: MetricInfo, preds: Clouds, targets: Clouds | No
     return float(value)
 
 
-def _provenance(
-    predictions: ShapeSet, targets: ShapeSet | None, n_clusters: int | str, dispersion: DispersionScore | None
-) -> dict[str, Any]:
+def _settings(metric: DispersionScore, clustering: Clustering) -> dict[str, Any]:
+    """What two Dispersion Scores must share to be compared."""
+    curve = clustering.curve
+    settings = {
+        "distance": metric.distance,
+        "convention": "sum of the two means of squared nearest distances",
+        "backend": metric.backend,
+        "n_clusters": clustering.n_clusters,
+        "n_clusters_chosen": "given" if curve is None else f"knee of DS over k ({curve.knee_method})",
+        "solver": clustering.solver,
+        "seed": clustering.seed,
+    }
+    if curve is not None:
+        settings["curve"] = {"n_clusters": curve.n_clusters.tolist(), "scores": curve.scores.tolist()}
+    return settings
+
+
+def _data(predictions: ShapeSet, targets: ShapeSet | None) -> dict[str, Any]:
     sizes = [len(cloud) for cloud in predictions.clouds]
-    record: dict[str, Any] = {
+    return {
         "predictions": _source(predictions),
         "targets": None if targets is None else _source(targets),
         "n_samples": len(sizes),
         "points": {"min": min(sizes), "max": max(sizes)},
     }
-    if dispersion is not None and dispersion.clustering is not None:
-        clustering = dispersion.clustering
-        chosen = "given" if clustering.curve is None else f"knee of DS over k ({clustering.curve.knee_method})"
-        record["dispersion"] = {
-            "distance": dispersion.distance,
-            "convention": "sum of the two means of squared nearest distances",
-            "backend": dispersion.backend,
-            "n_clusters": clustering.n_clusters,
-            "n_clusters_chosen": chosen,
-            "solver": clustering.solver,
-            "seed": clustering.seed,
-        }
-        if clustering.curve is not None:
-            record["dispersion"]["curve"] = {
-                "n_clusters": clustering.curve.n_clusters.tolist(),
-                "scores": clustering.curve.scores.tolist(),
-            }
-    record["versions"] = {package: version(package) for package in _PACKAGES}
-    record["versions"]["python"] = platform.python_version()
-    return record
 
 
 def _source(shapes: ShapeSet) -> dict[str, Any]:

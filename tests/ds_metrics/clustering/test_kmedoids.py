@@ -198,7 +198,7 @@ def test_more_starts_are_no_worse():
     distances = random_distances(300, seed=0)
     inertias = [kmedoids(distances, 30, n_init=n_init).inertia for n_init in (1, 2, 5, 10)]
     assert inertias == sorted(inertias, reverse=True)
-    assert kmedoids(distances, 30).inertia == inertias[2]
+    assert kmedoids(distances, 30).inertia <= inertias[3]  # by default 46 starts at this size
     alternate = [kmedoids(distances, 30, "alternate", n_init=n_init).inertia for n_init in (None, 1)]
     assert alternate[0] == alternate[1]
 

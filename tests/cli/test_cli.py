@@ -1,0 +1,220 @@
+"""The command as a user runs it: exit codes, what goes to which stream, what is written."""
+
+import json
+import os
+import pickle
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from ds_cli.app import app
+from typer.testing import CliRunner
+
+from ds_metrics.functional import chamfer_distance, dispersion_score
+
+
+@pytest.fixture
+def clouds():
+    return np.random.default_rng(0).random((8, 30, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def array(tmp_path, clouds):
+    np.save(tmp_path / "preds.npy", clouds)
+    return tmp_path / "preds.npy"
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def fails(*arguments):
+    """The one line on stderr of a call that must fail, with no number on stdout."""
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    lines = [line for line in result.stderr.splitlines() if line.startswith("ds: ")]
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    return lines[0]
+
+
+def test_scores_an_array(array, clouds, tmp_path):
+    result = run("eval", array, "--clusters", 3, "--json", tmp_path / "out.json")
+    assert result.exit_code == 0, result.output
+    document = json.loads((tmp_path / "out.json").read_text())
+    score = dispersion_score(clouds, 3).item()
+    assert document["scores"] == {"dispersion-score": score}
+    assert f"{score:.6g}" in result.stdout
+    assert sum(cluster["size"] for cluster in document["clusters"]) == 8
+    settings = document["provenance"]["dispersion"]
+    assert settings["n_clusters"] == 3
+    assert settings["n_clusters_chosen"] == "given"
+    assert settings["solver"] == "fasterpam"
+    assert settings["seed"] == 0
+    provenance = document["provenance"]
+    assert provenance["n_samples"] == 8
+    assert provenance["points"] == {"min": 30, "max": 30}
+    assert set(provenance["versions"]) >= {"dispersion-score", "torch", "numpy", "python"}
+    assert len(provenance["predictions"]["sha256"]) == 64
+
+
+def test_json_on_stdout_is_json_alone(array):
+    result = run("eval", array, "--json", "-")
+    document = json.loads(result.stdout)
+    curve = document["provenance"]["dispersion"]["curve"]
+    assert curve["n_clusters"] == list(range(1, 8))
+    assert "dispersion-score" in result.stderr
+
+
+def test_targets_add_reconstruction_scores(array, clouds, tmp_path):
+    targets = clouds[:, ::-1] + np.float32(0.01)
+    np.save(tmp_path / "targets.npy", targets)
+    document = json.loads(run("eval", array, "--target", tmp_path / "targets.npy", "--json", "-").stdout)
+    assert list(document["scores"]) == ["dispersion-score", "chamfer-distance", "f-score"]
+    expected = chamfer_distance(clouds, np.ascontiguousarray(targets)).mean()
+    assert document["scores"]["chamfer-distance"] == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_metric_by_name(array, tmp_path):
+    document = json.loads(run("eval", array, "--target", array, "--metric", "cd", "--json", "-").stdout)
+    assert document["scores"] == {"chamfer-distance": 0.0}
+    assert "clusters" not in document
+    assert "'chamfer-distance' compares predictions with targets" in fails("eval", array, "--metric", "cd")
+    assert "did you mean" in fails("eval", array, "--metric", "dispersion")
+    assert "--plots shows the Dispersion Score" in fails(
+        "eval", array, "--target", array, "--metric", "cd", "--plots", tmp_path / "plots"
+    )
+
+
+def test_plots(array, tmp_path):
+    for clusters in ("knee", "3"):
+        result = run("eval", array, "--clusters", clusters, "--plots", tmp_path / clusters)
+        assert result.exit_code == 0, result.output
+        written = sorted(path.name for path in (tmp_path / clusters).iterdir())
+        assert written == ["dispersion-curve.png", "distance-matrix.png", "medoids.png"]
+        for path in (tmp_path / clusters).iterdir():
+            assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_meshes_seed_and_points(tmp_path):
+    folder = tmp_path / "meshes"
+    folder.mkdir()
+    for index, size in enumerate((1.0, 2.0, 3.0, 4.0)):
+        trimesh.creation.box((1.0, size, 1.0)).export(folder / f"box{index}.obj")
+    scores = [
+        json.loads(run("eval", folder, "--points", 100, "--seed", seed, "--clusters", 2, "--json", "-").stdout)[
+            "scores"
+        ]
+        for seed in (0, 0, 1)
+    ]
+    assert scores[0] == scores[1] != scores[2]
+
+
+def test_bad_shapes_are_named_and_can_be_skipped(tmp_path, clouds):
+    for index, cloud in enumerate(clouds):
+        np.save(tmp_path / f"{index}.npy", cloud)
+    clouds[3, :2] = np.nan
+    np.save(tmp_path / "3.npy", clouds[3])
+    (tmp_path / "5.npy").write_bytes((tmp_path / "5.npy").read_bytes()[:100])
+    message = fails("eval", tmp_path)
+    assert "2 of 8 shapes cannot be read" in message
+    assert "3.npy: 2 of 30 points are NaN or infinite" in message
+    assert "5.npy" in message
+    assert "--skip-bad" in message
+    result = run("eval", tmp_path, "--skip-bad", "--json", "-")
+    document = json.loads(result.stdout)
+    assert [bad["name"] for bad in document["provenance"]["predictions"]["skipped"]] == ["3", "5"]
+    assert "skipped 3" in result.stderr
+    assert document["provenance"]["n_samples"] == 6
+
+
+def test_targets_that_do_not_pair_are_named(tmp_path, clouds):
+    for folder, names in (("preds", "abc"), ("targets", "bcd")):
+        (tmp_path / folder).mkdir()
+        for name, cloud in zip(names, clouds, strict=False):
+            np.save(tmp_path / folder / f"{name}.npy", cloud)
+    message = fails("eval", tmp_path / "preds", "--target", tmp_path / "targets")
+    assert "1 (a) without a target" in message
+    assert "1 (d) without a prediction" in message
+
+
+class Bomb:
+    def __reduce__(self):
+        return (os.mkdir, ("exploded",))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.zeros((4, 3)), "shape (N, P, 3), but got (4, 3)"),
+        (np.zeros((1, 5, 3)), "at least 2 samples, but got 1"),
+        (np.zeros((4, 0, 3)), "got (4, 0, 3)"),
+        (np.array(["a", "b"]), "got (2,)"),
+        (np.array([Bomb()], dtype=object), "never unpickled"),
+    ],
+)
+def test_bad_arrays(tmp_path, monkeypatch, value, message):
+    monkeypatch.chdir(tmp_path)
+    np.save(tmp_path / "bad.npy", value, allow_pickle=True)
+    assert message in fails("eval", tmp_path / "bad.npy")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_pickles_are_not_opened(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.npy").write_bytes(pickle.dumps(Bomb()))
+    assert "not a readable" in fails("eval", tmp_path / "bad.npy")
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("clusters", ["0", "-1", "two", "1.5"])
+def test_bad_clusters(array, clusters):
+    assert "--clusters must be 'knee' or an integer of at least 1" in fails("eval", array, f"--clusters={clusters}")
+
+
+def test_too_many_clusters(array):
+    assert "from 1 to 7" in fails("eval", array, "--clusters", 8)
+
+
+def test_missing_path_and_empty_folder(tmp_path):
+    assert "No file or folder" in fails("eval", tmp_path / "nowhere")
+    assert "no shapes in this folder" in fails("eval", tmp_path)
+
+
+def test_unwritable_outputs_are_found_before_the_work(array, tmp_path):
+    assert "--json must name a file" in fails("eval", array, "--json", tmp_path / "no" / "out.json")
+    assert "--json must name a file" in fails("eval", array, "--json", tmp_path)
+    assert "--plots must name a folder" in fails("eval", array, "--plots", array)
+    if os.geteuid() == 0:
+        return  # root writes everywhere
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    assert "--plots must name a folder" in fails("eval", array, "--plots", locked)
+
+
+def test_lists_metrics():
+    result = CliRunner().invoke(app, ["metrics"], env={"COLUMNS": "200"})
+    for name in ("dispersion-score", "chamfer-distance", "f-score", "predictions, targets"):
+        assert name in result.stdout
+
+
+def test_demo(tmp_path):
+    result = run("demo", "--out", tmp_path / "demo")
+    assert result.exit_code == 0, result.output
+    scores = json.loads((tmp_path / "demo" / "scores.json").read_text())["scores"]
+    assert scores["recites"]["dispersion"] == 0.0
+    assert scores["reconstructs"]["dispersion"] == pytest.approx(scores["ground truth"]["dispersion"], rel=1e-3)
+    assert scores["reconstructs"]["chamfer"] == pytest.approx(scores["recites"]["chamfer"], rel=1e-2)
+    assert (tmp_path / "demo" / "demo.png").stat().st_size > 10_000
+
+
+def test_installed_command():
+    command = Path(sys.executable).parent / "ds"
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("dispersion-score ")
