@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ds_metrics import MetricInfo, list_metrics
 from svr_baselines.evaluation import Evaluation
@@ -11,7 +11,7 @@ from svr_baselines.evaluation import Evaluation
 
 def print_metrics() -> None:
     """One row a registered metric."""
-    table = Table("name", "alias", "needs", "what it measures", "from")
+    table = Table(Column("name", no_wrap=True), Column("alias", no_wrap=True), "needs", "what it measures", "from")
     for info in list_metrics():
         needs = "predictions, targets" if info.needs_target else "predictions"
         table.add_row(info.name, ", ".join(info.aliases), needs, info.description, info.provider)
