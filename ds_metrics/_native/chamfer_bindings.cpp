@@ -106,13 +106,16 @@ private:
 // Mean distance of the points of one cloud to the nearest of another. Always summed in the canonical order.
 template <class Scalar>
 double mean_distance(const Kernel& kernel, const Cloud<Scalar>& from, const Cloud<Scalar>& to, bool squared) {
-    thread_local std::vector<Scalar> minima;
-    minima.resize(from.padded);
-    kernel.search(from, to, {minima.data(), nullptr});
+    thread_local std::vector<Scalar> minima, bounds;
+    minima.resize(from.padded());
+    bounds.resize(to.axes[0].low.size());
+    kernel.search(from, to, {minima.data(), nullptr, bounds.data()});
     double sum = 0.0;
-    for (std::size_t p = 0; p < from.size; ++p) {
-        const double minimum = minima[p];
-        sum += squared ? minimum : std::sqrt(minimum);
+    for (std::size_t leaf = 0; leaf < from.leaves; ++leaf) {
+        for (std::size_t p = leaf * clouds::kLeaf; p < leaf * clouds::kLeaf + from.counts[leaf]; ++p) {
+            const double minimum = minima[p];
+            sum += squared ? minimum : std::sqrt(minimum);
+        }
     }
     return sum / static_cast<double>(from.size);
 }
@@ -154,10 +157,10 @@ py::tuple nearest_in(const Kernel& kernel, const std::vector<Cloud<Scalar>>& x, 
     {
         py::gil_scoped_release release;
         parallel_for(x.size(), threads, [&](std::size_t b) {
-            std::vector<Scalar> distance(x[b].padded);
-            std::vector<std::int64_t> position(x[b].padded);
-            kernel.search(x[b], y[b], {distance.data(), position.data()});
-            for (std::size_t p = 0; p < x[b].size; ++p) {
+            std::vector<Scalar> distance(x[b].padded()), bounds(y[b].axes[0].low.size());
+            std::vector<std::int64_t> position(x[b].padded());
+            kernel.search(x[b], y[b], {distance.data(), position.data(), bounds.data()});
+            for (std::size_t p = 0; p < x[b].padded(); ++p) {  // repetitions write the same again
                 const std::size_t row = starts[b] + static_cast<std::size_t>(x[b].original[p]);
                 distance_out[row] = distance[p];
                 index_out[row] = y[b].original[position[p]];

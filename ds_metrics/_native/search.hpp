@@ -1,6 +1,6 @@
 // The exact search, for whichever instruction set the including file has switched on, with vectors of DS_VECTOR_BYTES.
-// It must stay free of functions
-// that other files compile too: the linker keeps one copy, perhaps the one that this machine can't run.
+// It must stay free of functions that other files compile too: the linker keeps one copy, perhaps the one that this
+// machine can't run.
 #pragma once
 
 #include "clouds.hpp"
@@ -23,41 +23,138 @@ struct Lanes<double> {
     typedef Position Positions __attribute__((vector_size(DS_VECTOR_BYTES)));
 };
 
-// A register of queries stays in lanes while all targets pass by, so that nothing is reduced inside the loop. Coordinates are
-// subtracted before they are squared: the expansion |p|^2 + |q|^2 - 2pq loses digits.
+// For each query the nearest target. A register of queries from one leaf stays in lanes while the targets pass by, so
+// that nothing is reduced inside the loop. Leaves of targets are left out by bounds that go through the same operations
+// as the distances; rounding keeps their order, so that pruning changes nothing. Coordinates are subtracted before they
+// are squared: the expansion |p|^2 + |q|^2 - 2pq loses digits.
 template <bool kPositions, class Scalar>
-void search_lanes(const Cloud<Scalar>& from, const Cloud<Scalar>& to, Nearest<Scalar> out) {
+class Search {
     using Values = typename Lanes<Scalar>::Values;
     using Positions = typename Lanes<Scalar>::Positions;
     using Position = typename Lanes<Scalar>::Position;
-    constexpr std::size_t kWidth = DS_VECTOR_BYTES / sizeof(Scalar);
-    static_assert(kLanes % kWidth == 0, "the padding must fill whole vectors");
-    const Scalar *tx = &to.x[0], *ty = &to.y[0], *tz = &to.z[0];
-    const std::size_t targets = to.size;
-    for (std::size_t start = 0; start < from.padded; start += kWidth) {
-        const Values qx = *reinterpret_cast<const Values*>(&from.x[start]);
-        const Values qy = *reinterpret_cast<const Values*>(&from.y[start]);
-        const Values qz = *reinterpret_cast<const Values*>(&from.z[start]);
-        Values best = Values{} + static_cast<Scalar>(__builtin_inf());
-        Positions position{};
-        for (std::size_t t = 0; t < targets; ++t) {
-            const Values dx = qx - tx[t], dy = qy - ty[t], dz = qz - tz[t];
-            const Values distance = dx * dx + dy * dy + dz * dz;
+    static constexpr std::size_t kWidth = DS_VECTOR_BYTES / sizeof(Scalar);
+    static_assert(kLeaf % kWidth == 0, "a leaf must fill whole registers");
+
+public:
+    Search(const Cloud<Scalar>& from, const Cloud<Scalar>& to, Nearest<Scalar> out) : from_(from), to_(to), out_(out) {}
+
+    void run() {
+        std::size_t hint = 0;
+        for (std::size_t leaf = 0; leaf < from_.leaves; ++leaf) {
+            const std::size_t nearest = bound_leaves(leaf);
+            for (std::size_t start = leaf * kLeaf; start < (leaf + 1) * kLeaf; start += kWidth) {
+                load(start);
+                scan(hint);
+                if (nearest != hint) scan(nearest);
+                hint = search_rest(hint, nearest);
+                store(start);
+            }
+        }
+    }
+
+private:
+    static Values at(const Scalar* values) { return *reinterpret_cast<const Values*>(values); }
+    static Values max(Values a, Values b) { return a > b ? a : b; }
+    static Values squared_norm(Values x, Values y, Values z) { return x * x + y * y + z * z; }
+
+    // Lower bounds between a leaf of queries and all leaves of targets, side by side; returns the leaf with the least.
+    std::size_t bound_leaves(std::size_t leaf) {
+        const Values zero{};
+        Values least = zero + static_cast<Scalar>(__builtin_inf());
+        Positions where{};
+        for (std::size_t start = 0; start < to_.leaves; start += kWidth) {
+            Values gap[3];
+            for (std::size_t axis = 0; axis < 3; ++axis) {
+                const auto &queries = from_.axes[axis], &targets = to_.axes[axis];
+                gap[axis] = max(max(at(&targets.low[start]) - queries.high[leaf], queries.low[leaf] - at(&targets.high[start])), zero);
+            }
+            const Values bound = squared_norm(gap[0], gap[1], gap[2]);
+            *reinterpret_cast<Values*>(out_.bounds + start) = bound;
+            where = bound < least ? Positions{} + static_cast<Position>(start) : where;
+            least = bound < least ? bound : least;
+        }
+        std::size_t best = 0;
+        for (std::size_t lane = 1; lane < kWidth; ++lane) best = least[lane] < least[best] ? lane : best;
+        const std::size_t found = static_cast<std::size_t>(where[best]) + best;
+        return found < to_.leaves ? found : 0;
+    }
+
+    void load(std::size_t start) {
+        for (std::size_t axis = 0; axis < 3; ++axis) query_[axis] = at(&from_.axes[axis].points[start]);
+        best_ = Values{} + static_cast<Scalar>(__builtin_inf());
+        position_ = Positions{};
+    }
+
+    void store(std::size_t start) const {
+        *reinterpret_cast<Values*>(out_.distance + start) = best_;
+        if constexpr (kPositions) {
+            for (std::size_t lane = 0; lane < kWidth; ++lane) out_.position[start + lane] = position_[lane];
+        }
+    }
+
+    // All targets of a leaf against the queries.
+    void scan(std::size_t leaf) {
+        const Scalar* x = &to_.axes[0].points[leaf * kLeaf];
+        const Scalar* y = &to_.axes[1].points[leaf * kLeaf];
+        const Scalar* z = &to_.axes[2].points[leaf * kLeaf];
+        Values best = best_;
+        for (std::size_t t = 0; t < kLeaf; ++t) {
+            const Values distance = squared_norm(query_[0] - x[t], query_[1] - y[t], query_[2] - z[t]);
             if constexpr (kPositions) {
-                position = distance < best ? Positions{} + static_cast<Position>(t) : position;
+                position_ = distance < best ? Positions{} + static_cast<Position>(leaf * kLeaf + t) : position_;
             }
             best = distance < best ? distance : best;
         }
-        *reinterpret_cast<Values*>(out.distance + start) = best;
-        if constexpr (kPositions) {
-            for (std::size_t lane = 0; lane < kWidth; ++lane) out.position[start + lane] = position[lane];
-        }
+        best_ = best;
     }
-}
+
+    // The leaves that may still hold a nearer target. Returns the last one scanned, where the next queries begin.
+    std::size_t search_rest(std::size_t hint, std::size_t nearest) {
+        Scalar worst = largest(best_);
+        std::size_t last = nearest;
+        for (std::size_t leaf = 0; leaf < to_.leaves; ++leaf) {
+            if (!(out_.bounds[leaf] < worst) || leaf == hint || leaf == nearest) continue;
+            if (!may_improve(leaf)) continue;
+            scan(leaf);
+            worst = largest(best_);
+            last = leaf;
+        }
+        return last;
+    }
+
+    // Whether the box of a leaf is nearer to one of the queries than its nearest target so far.
+    bool may_improve(std::size_t leaf) const {
+        const Values zero{};
+        Values gap[3];
+        for (std::size_t axis = 0; axis < 3; ++axis) {
+            const auto& targets = to_.axes[axis];
+            gap[axis] = max(max(targets.low[leaf] - query_[axis], query_[axis] - targets.high[leaf]), zero);
+        }
+        return largest(best_ - squared_norm(gap[0], gap[1], gap[2])) > 0;
+    }
+
+    static Scalar largest(Values values) {
+        Scalar lanes[kWidth];
+        *reinterpret_cast<Values*>(lanes) = values;
+        for (std::size_t half = kWidth / 2; half > 0; half /= 2) {
+            for (std::size_t lane = 0; lane < half; ++lane) {
+                lanes[lane] = lanes[lane] > lanes[lane + half] ? lanes[lane] : lanes[lane + half];
+            }
+        }
+        return lanes[0];
+    }
+
+    const Cloud<Scalar>& from_;
+    const Cloud<Scalar>& to_;
+    const Nearest<Scalar> out_;
+    Values query_[3];
+    Values best_;
+    Positions position_;
+};
 
 template <class Scalar>
 void search(const Cloud<Scalar>& from, const Cloud<Scalar>& to, Nearest<Scalar> out) {
-    out.position ? search_lanes<true>(from, to, out) : search_lanes<false>(from, to, out);
+    out.position ? Search<true, Scalar>(from, to, out).run() : Search<false, Scalar>(from, to, out).run();
 }
 
 }  // namespace

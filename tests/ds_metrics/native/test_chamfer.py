@@ -20,7 +20,7 @@ def every_isa():
 @pytest.mark.parametrize("isa", every_isa())
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(1, 70), min_size=2, max_size=4), st.integers(0, 99), st.booleans())
+@given(st.lists(st.integers(1, 70) | st.integers(200, 600), min_size=2, max_size=4), st.integers(0, 99), st.booleans())
 def test_chamfer_and_nearest(isa, dtype, lengths, seed, rounded):
     rng = np.random.default_rng(seed)
     points = [rng.random((n, 3)).astype(dtype) for n in lengths]
@@ -76,3 +76,16 @@ def test_not_finite_points_do_no_harm():
 def test_refuses(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_instruction_sets_agree_where_pruning_bites():
+    rng = np.random.default_rng(0)
+    sphere = rng.normal(size=(3000, 3))
+    sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
+    points = np.concatenate([sphere, sphere * [1.0, 0.8, 0.5] + [0.3, 0.0, 0.0]]).astype(np.float32)
+    x = _core.Clouds(points, np.array([3000, 3000]))
+    expected = references.dense_chamfer(points[:3000], points[3000:])
+    for isa in _core.supported_isas():
+        actual = _core.chamfer_pairs(x, x, np.array([0, 1]), np.array([1, 0]), isa=isa)
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
+        assert actual[0] == actual[1]

@@ -12,11 +12,11 @@ BACKENDS = ["native", "torch"]
 def mixed(seed=0, dtype=np.float32):
     """Clouds that make distances hard: of all sizes, flat, straight, coinciding, far apart, repeated."""
     rng = np.random.default_rng(seed)
-    sphere = rng.normal(size=(70, 3))
+    sphere = rng.normal(size=(500, 3))
     sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
     line = np.linspace(0, 1, 33)[:, None] * [[1.0, 2.0, 3.0]]
     far = np.concatenate([rng.random((20, 3)), rng.random((20, 3)) + 1e3])
-    clouds = [rng.random((n, 3)) for n in (1, 2, 15, 16, 17, 64)]
+    clouds = [rng.random((n, 3)) for n in (1, 2, 15, 16, 17, 64, 300)]
     clouds += [sphere, line, far, np.full((40, 3), 0.25), np.repeat(rng.random((5, 3)), 8, axis=0)]
     return [cloud.astype(dtype) for cloud in clouds]
 
