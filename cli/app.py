@@ -71,7 +71,7 @@ def evaluate(
             help="auto: unit ball for meshes, none for point clouds.",
         ),
     ] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of the sampling and of the solver.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling and of the solver.")] = 0,
     json: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write scores, clusters and provenance as JSON.")
     ] = None,
@@ -108,7 +108,7 @@ def metrics() -> None:
 @one_line_errors
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the picture and the scores.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(help="Seed of the shapes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the shapes.")] = 0,
 ) -> None:
     """Score a network that recites and one that reconstructs, equally good by Chamfer distance."""
     from ds_cli.demo import run

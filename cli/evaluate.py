@@ -23,9 +23,8 @@ from rich.text import Text
 
 from ds_metrics._files import atomic_write
 from ds_metrics.pairwise import report_progress
-from ds_metrics.registry import find_metric
 from svr_baselines.data import ShapeSet, pair_shapes, read_shapes
-from svr_baselines.evaluation import Dispersion, Evaluation, evaluate
+from svr_baselines.evaluation import Dispersion, Evaluation, evaluate, select_metrics
 
 CHAMFER_LABEL = "Chamfer distance (sum of means of squares)"
 
@@ -46,8 +45,9 @@ def run(
     """Read, score, and write what was asked for."""
     n_clusters = parse_clusters(clusters)
     check_writable(json, plots)
-    if plots is not None and metrics and "dispersion-score" not in {find_metric(name).name for name in metrics}:
-        raise ValueError(f"--plots shows the Dispersion Score, but the metrics asked for are {list(metrics)}")
+    chosen = [info.name for info in select_metrics(metrics, target is not None)]
+    if plots is not None and "dispersion-score" not in chosen:
+        raise ValueError(f"--plots shows the Dispersion Score, but the metrics asked for are {chosen}")
     stdout, stderr = Console(), Console(stderr=True)
 
     def read(path: Path) -> ShapeSet:
@@ -60,15 +60,15 @@ def run(
     with progress_bar(stderr, "distances", "pairs") as tell, report_progress(tell):
         evaluation = evaluate(shapes, truth, metrics, n_clusters, seed)
 
+    table = stderr if json == "-" else stdout
+    print_scores(evaluation, table)
+    for bad in (*shapes.skipped, *(truth.skipped if truth else ())):
+        table.print(f"skipped {bad.name}: {bad.reason}", markup=False, highlight=False, soft_wrap=True)
     if json == "-":
         stdout.file.write(_document(evaluation, shapes.names))
     elif json is not None:
         with atomic_write(Path(json)) as temporary:
             temporary.write_text(_document(evaluation, shapes.names))
-    table = stderr if json == "-" else stdout
-    print_scores(evaluation, table)
-    for bad in (*shapes.skipped, *(truth.skipped if truth else ())):
-        table.print(f"skipped {bad.name}: {bad.reason}", markup=False, highlight=False)
     if plots is not None and evaluation.dispersion is not None:
         for path in draw(evaluation.dispersion, shapes, plots):
             table.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
@@ -127,7 +127,7 @@ def draw(dispersion: Dispersion, shapes: ShapeSet, folder: Path) -> list[Path]:
 
 @contextmanager
 def progress_bar(console: Console, label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar with rate and time left, fed by ``tell(done, total)``; it shows once there is something to tell."""
+    """A bar with rate and time left on a terminal, fed by ``tell(done, total)``."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -135,7 +135,7 @@ def progress_bar(console: Console, label: str, unit: str) -> Iterator[Callable[[
         _Rate(unit),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(label, total=None, visible=False)
         yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
 

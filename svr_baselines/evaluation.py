@@ -85,7 +85,7 @@ def evaluate(
         ValueError: If a metric is unknown or needs targets that are not there, or the samples are too few.
     """
     start = time.perf_counter()
-    infos = _select(metrics, targets)
+    infos = select_metrics(metrics, targets is not None)
     preds = _as_input(predictions)
     truth = None if targets is None else _as_input(targets)
     _check_clusters(infos, len(predictions.clouds), n_clusters)
@@ -109,11 +109,16 @@ def evaluate(
     return Evaluation(scores, infos, dispersion, provenance)
 
 
-def _select(names: Sequence[str], targets: ShapeSet | None) -> tuple[MetricInfo, ...]:
-    defaults = ("dispersion-score",) if targets is None else ("dispersion-score", "chamfer-distance", "f-score")
+def select_metrics(names: Sequence[str], with_targets: bool) -> tuple[MetricInfo, ...]:
+    """Metrics by their names, each once; by default those that apply.
+
+    Raises:
+        ValueError: If a name is unknown, or a metric needs targets and there are none.
+    """
+    defaults = ("dispersion-score", "chamfer-distance", "f-score") if with_targets else ("dispersion-score",)
     infos = {info.name: info for info in map(find_metric, names or defaults)}
     for info in infos.values():
-        if info.needs_target and targets is None:
+        if info.needs_target and not with_targets:
             raise ValueError(f"metric {info.name!r} compares predictions with targets, but no targets were given")
     return tuple(infos.values())
 
