@@ -109,7 +109,11 @@ def draw(dispersion: Dispersion, shapes: ShapeSet, folder: Path) -> list[Path]:
             dispersion.distances, clustering.labels, medoids=clustering.medoids, distance_label=CHAMFER_LABEL
         )[0],
         "dispersion-curve.png": plot_curve(
-            curve.n_clusters, curve.scores, knee=curve.knee, chosen=clustering.n_clusters
+            curve.n_clusters,
+            curve.scores,
+            knee=curve.knee,
+            chosen=clustering.n_clusters,
+            score_label="Dispersion Score (mean distance to the medoid)",
         )[0],
         "medoids.png": plot_medoids(
             [shapes.clouds[medoid] for medoid in medoids],
