@@ -16,6 +16,7 @@ from torchmetrics import Metric
 from ds_metrics import DispersionScore, MetricInfo, create_metric
 from ds_metrics.clouds import Clouds
 from ds_metrics.clustering import Clustering, Curve, dispersion_curve
+from ds_metrics.pairwise import resolve_backend
 from ds_metrics.registry import find_metric
 from svr_baselines.data import ShapeSet
 
@@ -156,8 +157,9 @@ def _settings(metric: DispersionScore, clustering: Clustering) -> dict[str, Any]
     curve = clustering.curve
     settings = {
         "distance": metric.distance,
-        "convention": "sum of the two means of squared nearest distances",
-        "backend": metric.backend,
+        "convention": f"sum of the two means of {'squared ' if metric.squared else ''}nearest distances",
+        "squared": metric.squared,
+        "backend": resolve_backend(metric.backend, metric.device),
         "n_clusters": clustering.n_clusters,
         "n_clusters_chosen": "given" if curve is None else f"knee of DS over k ({curve.knee_method})",
         "solver": clustering.solver,
@@ -181,6 +183,7 @@ def _data(predictions: ShapeSet, targets: ShapeSet | None) -> dict[str, Any]:
 def _source(shapes: ShapeSet) -> dict[str, Any]:
     return {
         "source": shapes.source,
+        "read_with": dict(shapes.settings),
         "sha256": shapes.content_hash,
         "skipped": [asdict(bad) for bad in shapes.skipped],
     }

@@ -8,7 +8,7 @@
 A backend offers ``prepare(clouds)``, ``chamfer_pairs(x, y, i, j, ...)`` and ``nearest(x, y)``.
 """
 
-from ds_metrics.pairwise.engine import nearest_points, pairwise_distance
+from ds_metrics.pairwise.engine import nearest_points, pairwise_distance, resolve_backend
 from ds_metrics.pairwise.progress import report_progress
 
-__all__ = ["nearest_points", "pairwise_distance", "report_progress"]
+__all__ = ["nearest_points", "pairwise_distance", "report_progress", "resolve_backend"]

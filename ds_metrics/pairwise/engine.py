@@ -104,12 +104,27 @@ def nearest_points(x: PackedClouds, y: PackedClouds, backend: str = "auto") -> T
     return index + start.to(index.device)
 
 
-def _select(backend: str, device: torch.device) -> ModuleType:
+def resolve_backend(backend: str, device: torch.device) -> str:
+    """Name of the backend that computes for points on ``device``: ``"native"`` or ``"torch"``.
+
+    Raises:
+        ValueError: If ``backend`` is unknown or can't reach the device.
+
+    Example:
+        >>> resolve_backend("auto", torch.device("cpu"))
+        'native'
+    """
     if backend not in BACKENDS:
         raise ValueError(f"Argument `backend` must be one of {BACKENDS}, but got {backend!r}")
     if backend == "native" and device.type != "cpu":
         raise ValueError(f"Argument `backend` is 'native', which needs points on the CPU, but got {device}")
-    return native if backend == "native" or (backend == "auto" and device.type == "cpu") else reference
+    if backend != "auto":
+        return backend
+    return "native" if device.type == "cpu" else "torch"
+
+
+def _select(backend: str, device: torch.device) -> ModuleType:
+    return {"native": native, "torch": reference}[resolve_backend(backend, device)]
 
 
 def _match(y: PackedClouds, x: PackedClouds) -> PackedClouds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -79,7 +80,8 @@ def read_shapes(
 
         names = [f"{i:0{max(4, len(str(len(array) - 1)))}d}" for i in range(len(array))]
         paths = [f"sample {name}" for name in names]
-    return _collect(str(path), zip(names, paths, strict=True), len(names), read, normalize, skip_bad, progress)
+    shapes = _collect(str(path), zip(names, paths, strict=True), len(names), read, normalize, skip_bad, progress)
+    return replace(shapes, settings={"points": points, "normalize": normalize, "seed": seed})
 
 
 def _collect(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -33,6 +33,7 @@ class ShapeSet:
         kinds: What each cloud came from: `"mesh"` (sampled) or `"points"` (read as it was).
         skipped: Shapes that were left out because they are bad.
         source: Where the set was read from.
+        settings: How it was read: points a mesh, normalisation, seed.
     """
 
     names: tuple[str, ...]
@@ -40,6 +41,7 @@ class ShapeSet:
     kinds: tuple[Kind, ...]
     skipped: tuple[BadShape, ...] = ()
     source: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.names) == len(self.clouds) == len(self.kinds):
@@ -122,6 +124,7 @@ def _take(shapes: ShapeSet, indices: Sequence[int], skipped: tuple[BadShape, ...
         kinds=tuple(shapes.kinds[i] for i in indices),
         skipped=skipped,
         source=shapes.source,
+        settings=shapes.settings,
     )
 
 

@@ -61,6 +61,9 @@ def test_scores_an_array(array, clouds, tmp_path):
     assert provenance["points"] == {"min": 30, "max": 30}
     assert set(provenance["versions"]) >= {"dispersion-score", "torch", "numpy", "python"}
     assert len(provenance["predictions"]["sha256"]) == 64
+    assert provenance["predictions"]["read_with"] == {"points": 2500, "normalize": "auto", "seed": 0}
+    assert settings["backend"] == "native"
+    assert settings["convention"] == "sum of the two means of squared nearest distances"
 
 
 def test_json_on_stdout_is_json_alone(array):

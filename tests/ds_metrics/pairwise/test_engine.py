@@ -3,8 +3,7 @@ import pytest
 import references
 import torch
 
-from ds_metrics.pairwise import pairwise_distance, report_progress
-from ds_metrics.pairwise.engine import _select
+from ds_metrics.pairwise import pairwise_distance, report_progress, resolve_backend
 
 BACKENDS = ["native", "torch"]
 
@@ -108,4 +107,4 @@ def test_refuses_options(options, message):
 
 def test_native_backend_needs_the_cpu():
     with pytest.raises(ValueError, match="'native', which needs points on the CPU, but got cuda"):
-        _select("native", torch.device("cuda"))
+        resolve_backend("native", torch.device("cuda"))
