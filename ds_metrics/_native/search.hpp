@@ -23,6 +23,31 @@ struct Lanes<double> {
     typedef Position Positions __attribute__((vector_size(DS_VECTOR_BYTES)));
 };
 
+// Whether a < b in any lane: one instruction or two where the compiler would compare lane by lane.
+#if DS_VECTOR_BYTES == 64
+inline bool any_less(Lanes<float>::Values a, Lanes<float>::Values b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0;
+}
+inline bool any_less(Lanes<double>::Values a, Lanes<double>::Values b) {
+    return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) != 0;
+}
+#elif DS_VECTOR_BYTES == 32
+inline bool any_less(Lanes<float>::Values a, Lanes<float>::Values b) {
+    return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) != 0;
+}
+inline bool any_less(Lanes<double>::Values a, Lanes<double>::Values b) {
+    return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) != 0;
+}
+#else
+template <class Values>
+bool any_less(Values a, Values b) {
+    const auto less = a < b;
+    bool any = false;
+    for (std::size_t lane = 0; lane < sizeof(a) / sizeof(a[0]); ++lane) any |= less[lane] != 0;
+    return any;
+}
+#endif
+
 // For each query the nearest target. A register of queries from one leaf stays in lanes while the targets pass by, so
 // that nothing is reduced inside the loop. Leaves of targets are left out by bounds that go through the same operations
 // as the distances; rounding keeps their order, so that pruning changes nothing. Coordinates are subtracted before they
@@ -39,14 +64,12 @@ public:
     Search(const Cloud<Scalar>& from, const Cloud<Scalar>& to, Nearest<Scalar> out) : from_(from), to_(to), out_(out) {}
 
     void run() {
-        std::size_t hint = 0;
         for (std::size_t leaf = 0; leaf < from_.leaves; ++leaf) {
             const std::size_t nearest = bound_leaves(leaf);
             for (std::size_t start = leaf * kLeaf; start < (leaf + 1) * kLeaf; start += kWidth) {
                 load(start);
-                scan(hint);
-                if (nearest != hint) scan(nearest);
-                hint = search_rest(hint, nearest);
+                scan(nearest);
+                search_rest(nearest);
                 store(start);
             }
         }
@@ -66,7 +89,9 @@ private:
             Values gap[3];
             for (std::size_t axis = 0; axis < 3; ++axis) {
                 const auto &queries = from_.axes[axis], &targets = to_.axes[axis];
-                gap[axis] = max(max(at(&targets.low[start]) - queries.high[leaf], queries.low[leaf] - at(&targets.high[start])), zero);
+                const Values above = at(&targets.low[start]) - queries.high[leaf];
+                const Values below = queries.low[leaf] - at(&targets.high[start]);
+                gap[axis] = max(max(above, below), zero);
             }
             const Values bound = squared_norm(gap[0], gap[1], gap[2]);
             *reinterpret_cast<Values*>(out_.bounds + start) = bound;
@@ -108,18 +133,18 @@ private:
         best_ = best;
     }
 
-    // The leaves that may still hold a nearer target. Returns the last one scanned, where the next queries begin.
-    std::size_t search_rest(std::size_t hint, std::size_t nearest) {
+    // The leaves that may still hold a nearer target than the leaf scanned first.
+    void search_rest(std::size_t scanned) {
         Scalar worst = largest(best_);
-        std::size_t last = nearest;
-        for (std::size_t leaf = 0; leaf < to_.leaves; ++leaf) {
-            if (!(out_.bounds[leaf] < worst) || leaf == hint || leaf == nearest) continue;
-            if (!may_improve(leaf)) continue;
-            scan(leaf);
-            worst = largest(best_);
-            last = leaf;
+        for (std::size_t start = 0; start < to_.leaves; start += kWidth) {
+            if (!any_less(at(out_.bounds + start), Values{} + worst)) continue;
+            const std::size_t end = start + kWidth < to_.leaves ? start + kWidth : to_.leaves;
+            for (std::size_t leaf = start; leaf < end; ++leaf) {
+                if (!(out_.bounds[leaf] < worst) || leaf == scanned || !may_improve(leaf)) continue;
+                scan(leaf);
+                worst = largest(best_);
+            }
         }
-        return last;
     }
 
     // Whether the box of a leaf is nearer to one of the queries than its nearest target so far.
@@ -130,7 +155,7 @@ private:
             const auto& targets = to_.axes[axis];
             gap[axis] = max(max(targets.low[leaf] - query_[axis], query_[axis] - targets.high[leaf]), zero);
         }
-        return largest(best_ - squared_norm(gap[0], gap[1], gap[2])) > 0;
+        return any_less(squared_norm(gap[0], gap[1], gap[2]), best_);
     }
 
     static Scalar largest(Values values) {

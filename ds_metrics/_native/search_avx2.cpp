@@ -2,6 +2,7 @@
 #include "clouds.hpp"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
 
 namespace {
 bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }

@@ -2,6 +2,7 @@
 #include "clouds.hpp"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
 
 namespace {
 bool supported() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"); }

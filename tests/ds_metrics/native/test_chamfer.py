@@ -47,15 +47,16 @@ def test_weights_and_roots():
     assert _core.chamfer_pairs(x, x, *pair, squared=False)[0] > forward + backward
 
 
-def test_not_finite_points_do_no_harm():
-    points = np.full((40, 3), np.nan, dtype=np.float32)
-    points[::3] = np.inf
-    points[1::3] = -0.0
-    x = _core.Clouds(points, np.array([17, 23]))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("lengths", [[17, 23], [33, 300]])
+def test_not_finite_points_do_no_harm(dtype, lengths):
+    values = np.array([np.nan, np.inf, -np.inf, 1e38, -1e38, 1e-45, -0.0, 1.0], dtype=dtype)
+    points = np.random.default_rng(0).choice(values, size=(sum(lengths), 3))
+    x = _core.Clouds(points, np.array(lengths))
     for isa in _core.supported_isas():
         _, index = _core.nearest(x, x, isa=isa)
         assert (index >= 0).all()
-        assert (index < 23).all()
+        assert (index < np.repeat(lengths, lengths)).all()
 
 
 @pytest.mark.parametrize(
