@@ -7,7 +7,7 @@ import kmedoids as reference
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ds_metrics.clustering import kmedoids
@@ -168,6 +168,7 @@ def test_all_zero_and_all_equal_distances(solver, k):
     share=st.floats(0, 1),
     solver=st.sampled_from(SOLVERS),
 )
+@example(n=2, data_seed=0, copies=3, share=0.75, solver="fasterpam")
 def test_score_does_not_depend_on_the_order_of_samples(n, data_seed, copies, share, solver):
     rng = np.random.default_rng(data_seed)
     distances = squared_distances(np.repeat(rng.normal(size=(n, 3)), copies, axis=0))
@@ -176,7 +177,8 @@ def test_score_does_not_depend_on_the_order_of_samples(n, data_seed, copies, sha
     there = kmedoids(distances, k, solver)
     back = kmedoids(distances[np.ix_(shuffle, shuffle)], k, solver)
     assert there.inertia == back.inertia
-    np.testing.assert_array_equal(there.sizes, back.sizes)
+    if k <= n:  # with more medoids than different samples, which duplicate is a medoid is a tie
+        np.testing.assert_array_equal(there.sizes, back.sizes)
 
 
 def test_medoids_follow_the_order_of_samples():
