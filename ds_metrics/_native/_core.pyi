@@ -1,15 +1,37 @@
-"""The native core. Arrays are C-contiguous; wrong types raise ``TypeError``, wrong values ``ValueError``."""
+"""The native core. Plain C-contiguous buffers in, new arrays out; the GIL is released while they compute."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 class Clouds:
-    """Point clouds of one precision, each sorted for searching once."""
+    """Point clouds prepared once for nearest-neighbour search.
+
+    Every cloud is split at medians into leaves of 8 points in an order that depends on its points
+    alone, so no result depends on the order they came in. A cloud with a non-finite coordinate
+    gives NaN distances.
+
+    Args:
+        points: The points of all clouds, one cloud after the other, C-contiguous ``(T, 3)``.
+        lengths: Points per cloud, int64 ``(N,)``, each at least 1, summing to T.
+        threads: Threads to prepare with.
+
+    Raises:
+        TypeError: If an argument has another dtype.
+        ValueError: If a shape or a value does not fit.
+    """
 
     def __init__(
         self, points: NDArray[np.float32] | NDArray[np.float64], lengths: NDArray[np.int64], threads: int = 1
     ) -> None: ...
     def __len__(self) -> int: ...
+    @property
+    def dtype(self) -> str:
+        """``"float32"`` or ``"float64"``."""
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes."""
 
 def chamfer_pairs(
     x: Clouds,
@@ -22,13 +44,54 @@ def chamfer_pairs(
     threads: int = 1,
     isa: str = "auto",
 ) -> NDArray[np.float64]:
-    """Chamfer distance of each pair ``(x[i], y[j])``; the same to the bit for any order of points and any threads."""
+    r"""Exact Chamfer distance of the pairs ``(x[i[k]], y[j[k]])``, shape ``(K,)``.
 
-def nearest(x: Clouds, y: Clouds, threads: int = 1, isa: str = "auto") -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Squared distance to and index of the point of ``y[b]`` nearest to each point of ``x[b]``."""
+    .. math::
+        w_1 \frac{1}{|x|} \sum_{p \in x} \min_{q \in y} \|p - q\|^2 +
+        w_2 \frac{1}{|y|} \sum_{q \in y} \min_{p \in x} \|p - q\|^2
+
+    With ``squared=False`` the root of every minimum is taken before the mean. Minima are found in
+    the dtype of the clouds, means are taken in float64. A value depends, to the bit, on the points of
+    its two clouds, the weights and ``squared``: not on threads, instruction set, order of points or
+    the other pairs; swapping the clouds together with the weights doesn't change it either.
+
+    Args:
+        x: First clouds.
+        y: Second clouds, of the same dtype.
+        i: Positions in ``x``, ``(K,)``.
+        j: Positions in ``y``, ``(K,)``.
+        w1: Weight of the mean over the points of ``x``.
+        w2: Weight of the mean over the points of ``y``.
+        squared: Whether distances are squared.
+        threads: Threads to share the pairs among.
+        isa: One of :func:`supported_isas`, or ``"auto"`` for the first of them.
+
+    Raises:
+        TypeError: If the dtypes of the clouds differ or an index array isn't int64.
+        ValueError: If an index, ``threads`` or ``isa`` is out of range.
+    """
+
+def nearest(x: Clouds, y: Clouds, threads: int = 1, isa: str = "auto") -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The nearest point of cloud b of ``y`` for every point of cloud b of ``x``.
+
+    Args:
+        x: Clouds of query points.
+        y: As many clouds of target points, of the same dtype.
+        threads: Threads to share the clouds among.
+        isa: One of :func:`supported_isas`, or ``"auto"`` for the first of them.
+
+    Returns:
+        The squared distances, ``(T_x,)`` in the dtype of the clouds, and the positions within cloud
+        b of ``y``, both in the order of the points that ``x`` was made from. Of several nearest
+        points any one may be returned. A square outside the range of the dtype comes back as inf or 0.
+
+    Raises:
+        TypeError: If the dtypes of the clouds differ.
+        ValueError: If the numbers of clouds differ, or ``threads`` or ``isa`` is out of range.
+    """
 
 def supported_isas() -> list[str]:
-    """Instruction sets that ``isa`` can name on this machine, best first."""
+    """The instruction sets of this machine, best first, from avx512, avx2 and portable."""
 
 # k-medoids. `distances` is an exactly symmetric (N, N) matrix with a zero diagonal, read in place. `order` is
 # the result of `kmedoids_order`; medoids and labels count samples as the caller does. Wrong shapes, indices

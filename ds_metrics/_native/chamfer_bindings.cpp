@@ -1,201 +1,186 @@
-// Nearest points and Chamfer distances for Python: plain buffers in and out, the GIL released in between.
-#include "bindings.hpp"
-#include "clouds.hpp"
-#include "parallel.hpp"
+#include <memory>
+#include <variant>
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
-#include <cmath>
-#include <stdexcept>
-#include <string>
-#include <variant>
+#include "bindings.hpp"
+#include "chamfer.hpp"
 
 namespace py = pybind11;
-using clouds::Cloud;
-using clouds::Kernel;
 
 namespace {
 
-template <class Scalar>
-using Points = py::array_t<Scalar, py::array::c_style>;
-using Indices = py::array_t<std::int64_t, py::array::c_style>;
-
-std::vector<const Kernel*> supported_kernels() {
-    std::vector<const Kernel*> kernels{&clouds::portable_kernel()};
-#if defined(__x86_64__)
-    for (const Kernel* kernel : {&clouds::avx2_kernel(), &clouds::avx512_kernel()})
-        if (kernel->supported()) kernels.insert(kernels.begin(), kernel);
-#endif
-    return kernels;
+std::string describe(const py::handle& value) {
+    if (!py::isinstance<py::array>(value)) return py::str(py::type::of(value).attr("__name__"));
+    const auto array = py::reinterpret_borrow<py::array>(value);
+    const bool contiguous = array.flags() & py::array::c_style;
+    return std::string(contiguous ? "" : "a non-contiguous ") + "array of " +
+           std::string(py::str(py::object(array.dtype()))) + " with shape " +
+           std::string(py::str(array.attr("shape")));
 }
 
-const Kernel& select(const std::string& isa) {
-    const auto kernels = supported_kernels();
-    std::string names;
-    for (const Kernel* kernel : kernels) {
-        if (isa == "auto" || isa == kernel->name) return *kernel;
-        names += std::string(" '") + kernel->name + "'";
+[[noreturn]] void raise_type(const char* name, const char* expected, const py::handle& value) {
+    throw py::type_error("Argument `" + std::string(name) + "` must be " + expected + ", but got " + describe(value));
+}
+
+[[noreturn]] void raise_value(const char* name, const std::string& expected, const std::string& got) {
+    throw py::value_error("Argument `" + std::string(name) + "` must be " + expected + ", but got " + got);
+}
+
+py::array_t<std::int64_t> check_int64(const py::object& value, const char* name) {
+    constexpr const char* expected = "a C-contiguous int64 array of one dimension";
+    if (!py::isinstance<py::array_t<std::int64_t>>(value)) raise_type(name, expected, value);
+    const auto array = py::reinterpret_borrow<py::array_t<std::int64_t>>(value);
+    if (array.ndim() != 1 || !(array.flags() & py::array::c_style)) raise_value(name, expected, describe(value));
+    return array;
+}
+
+void check_threads(int threads) {
+    if (threads < 1) raise_value("threads", "at least 1", std::to_string(threads));
+}
+
+std::string check_isa(const std::string& isa) {
+    const std::vector<std::string> supported = ds::supported_isas();
+    if (isa == "auto") return supported.front();
+    std::string expected = "one of 'auto'";
+    for (const std::string& name : supported) {
+        if (name == isa) return isa;
+        expected += ", '" + name + "'";
     }
-    throw std::invalid_argument("Argument `isa` must be 'auto' or supported here (" + names.substr(1) + "), but got '" +
-                                isa + "'");
+    raise_value("isa", expected + " on this machine", "'" + isa + "'");
 }
 
-std::size_t check_threads(int threads) {
-    if (threads < 1) throw std::invalid_argument("Argument `threads` must be at least 1, but got " + std::to_string(threads));
-    return static_cast<std::size_t>(threads);
+void check_indices(const py::array_t<std::int64_t>& indices, std::int64_t clouds, const char* name) {
+    for (py::ssize_t k = 0; k < indices.size(); ++k)
+        if (indices.data()[k] < 0 || indices.data()[k] >= clouds)
+            raise_value(name, "in [0, " + std::to_string(clouds) + ")",
+                        std::to_string(indices.data()[k]) + " at position " + std::to_string(k));
 }
 
-// Clouds of one precision, each prepared once.
-class CloudSet {
+std::vector<std::int64_t> check_lengths(const py::array_t<std::int64_t>& lengths, std::int64_t rows) {
+    std::vector<std::int64_t> offsets{0};
+    for (py::ssize_t b = 0; b < lengths.size(); ++b) {
+        const std::int64_t length = lengths.data()[b];
+        if (length < 1 || length > rows || length > std::numeric_limits<std::int32_t>::max() - ds::kBlockPoints)
+            raise_value("lengths", "positive and sum to the " + std::to_string(rows) + " rows of `points`",
+                        std::to_string(length) + " at position " + std::to_string(b));
+        offsets.push_back(offsets.back() + length);
+        if (offsets.back() > rows) break;
+    }
+    if (offsets.back() != rows)
+        raise_value("lengths", "positive and sum to the " + std::to_string(rows) + " rows of `points`",
+                    "a sum of " + (offsets.back() > rows ? "more than that" : std::to_string(offsets.back())));
+    return offsets;
+}
+
+using AnySet = std::variant<std::unique_ptr<ds::CloudSet<float>>, std::unique_ptr<ds::CloudSet<double>>>;
+
+class Clouds {
 public:
-    CloudSet(const py::array& points, const Indices& lengths, int threads) {
-        if (py::isinstance<Points<float>>(points))
-            prepare(py::cast<Points<float>>(points), lengths, check_threads(threads));
-        else if (py::isinstance<Points<double>>(points))
-            prepare(py::cast<Points<double>>(points), lengths, check_threads(threads));
+    Clouds(const py::object& points, const py::object& lengths, int threads) {
+        constexpr const char* expected = "a C-contiguous array of float32 or float64 with shape (T, 3)";
+        const bool is_float = py::isinstance<py::array_t<float>>(points);
+        if (!is_float && !py::isinstance<py::array_t<double>>(points)) raise_type("points", expected, points);
+        const auto array = py::reinterpret_borrow<py::array>(points);
+        if (array.ndim() != 2 || array.shape(1) != 3 || !(array.flags() & py::array::c_style))
+            raise_value("points", expected, describe(points));
+        check_threads(threads);
+        std::vector<std::int64_t> offsets = check_lengths(check_int64(lengths, "lengths"), array.shape(0));
+        if (is_float)
+            set_ = prepare<float>(array, std::move(offsets), threads);
         else
-            throw py::type_error("Argument `points` must be C-contiguous float32 or float64");
+            set_ = prepare<double>(array, std::move(offsets), threads);
     }
 
-    std::size_t size() const {
-        return std::visit([](const auto& all) { return all.size(); }, clouds_);
+    std::int64_t size() const {
+        return std::visit([](const auto& set) { return set->size(); }, set_);
     }
-
-    template <class Scalar>
-    const std::vector<Cloud<Scalar>>& get() const { return std::get<std::vector<Cloud<Scalar>>>(clouds_); }
-
-    // Calls work(x, y) with the clouds of both in their precision.
-    template <class Work>
-    friend void with_clouds(const CloudSet& x, const CloudSet& y, const Work& work) {
-        if (x.clouds_.index() != y.clouds_.index())
-            throw py::type_error("Arguments `x` and `y` must have the same precision");
-        std::visit([&](const auto& all) { work(all, std::get<std::decay_t<decltype(all)>>(y.clouds_)); }, x.clouds_);
+    std::size_t nbytes() const {
+        return std::visit([](const auto& set) { return set->nbytes(); }, set_);
     }
+    const char* dtype() const { return set_.index() == 0 ? "float32" : "float64"; }
+    const AnySet& set() const { return set_; }
 
 private:
-    template <class Scalar>
-    void prepare(const Points<Scalar>& points, const Indices& lengths, std::size_t threads) {
-        if (points.ndim() != 2 || points.shape(1) != 3)
-            throw std::invalid_argument("Argument `points` must have shape (T, 3)");
-        std::vector<std::size_t> starts{0};
-        for (py::ssize_t b = 0; b < lengths.size(); ++b) {
-            const std::int64_t length = lengths.data()[b];
-            if (length < 1 || length > points.shape(0))
-                throw std::invalid_argument("Argument `lengths` must be between 1 and the number of points, but got " +
-                                            std::to_string(length));
-            starts.push_back(starts.back() + static_cast<std::size_t>(length));
-        }
-        if (starts.back() != static_cast<std::size_t>(points.shape(0)))
-            throw std::invalid_argument("Argument `lengths` must sum to the number of points " +
-                                        std::to_string(points.shape(0)) + ", but got " + std::to_string(starts.back()));
-        const Scalar* data = points.data();
-        std::vector<Cloud<Scalar>> all(starts.size() - 1, Cloud<Scalar>());
-        {
-            py::gil_scoped_release release;
-            parallel_for(all.size(), threads, [&](std::size_t b) {
-                all[b] = Cloud<Scalar>(data + 3 * starts[b], starts[b + 1] - starts[b]);
-            });
-        }
-        clouds_ = std::move(all);
+    template <class T>
+    static std::unique_ptr<ds::CloudSet<T>> prepare(const py::array& points, std::vector<std::int64_t> offsets,
+                                                    int threads) {
+        const T* rows = static_cast<const T*>(points.data());
+        const py::gil_scoped_release release;
+        return std::make_unique<ds::CloudSet<T>>(rows, std::move(offsets), threads);
     }
 
-    std::variant<std::vector<Cloud<float>>, std::vector<Cloud<double>>> clouds_;
+    AnySet set_;
 };
 
-// Mean distance of the points of one cloud to the nearest of another. Always summed in the canonical order.
-template <class Scalar>
-double mean_distance(const Kernel& kernel, const Cloud<Scalar>& from, const Cloud<Scalar>& to, bool squared) {
-    thread_local std::vector<Scalar> minima, bounds;
-    minima.resize(from.padded());
-    bounds.resize(to.axes[0].low.size());
-    kernel.search(from, to, {minima.data(), nullptr, bounds.data()});
-    double sum = 0.0;
-    for (std::size_t leaf = 0; leaf < from.leaves; ++leaf) {
-        for (std::size_t p = leaf * clouds::kLeaf; p < leaf * clouds::kLeaf + from.counts[leaf]; ++p) {
-            const double minimum = minima[p];
-            sum += squared ? minimum : std::sqrt(minimum);
-        }
-    }
-    return sum / static_cast<double>(from.size);
+// Calls body(x, y) with the two sets in their common scalar type.
+template <class Body>
+void visit_sets(const Clouds& x, const Clouds& y, const Body& body) {
+    if (x.set().index() != y.set().index())
+        throw py::type_error("Arguments `x` and `y` must have one dtype, but got " + std::string(x.dtype()) +
+                             " and " + y.dtype());
+    if (x.set().index() == 0)
+        body(*std::get<0>(x.set()), *std::get<0>(y.set()));
+    else
+        body(*std::get<1>(x.set()), *std::get<1>(y.set()));
 }
 
-py::array_t<double> chamfer_pairs(const CloudSet& x, const CloudSet& y, const Indices& i, const Indices& j, double w1,
+py::array_t<double> chamfer_pairs(const Clouds& x, const Clouds& y, const py::object& i, const py::object& j, double w1,
                                   double w2, bool squared, int threads, const std::string& isa) {
-    const Kernel& kernel = select(isa);
-    const std::size_t workers = check_threads(threads);
-    if (i.ndim() != 1 || j.ndim() != 1 || i.size() != j.size())
-        throw std::invalid_argument("Arguments `i` and `j` must be equally long");
-    for (py::ssize_t k = 0; k < i.size(); ++k)
-        if (i.data()[k] < 0 || j.data()[k] < 0 || i.data()[k] >= static_cast<std::int64_t>(x.size()) ||
-            j.data()[k] >= static_cast<std::int64_t>(y.size()))
-            throw std::out_of_range("Arguments `i` and `j` must index the clouds, but got pair (" +
-                                    std::to_string(i.data()[k]) + ", " + std::to_string(j.data()[k]) + ")");
-    py::array_t<double> out(i.size());
-    const std::int64_t *rows = i.data(), *columns = j.data();
-    double* values = out.mutable_data();
-    const auto count = static_cast<std::size_t>(i.size());
-    with_clouds(x, y, [&](const auto& from, const auto& to) {
-        py::gil_scoped_release release;
-        parallel_for(count, workers, [&](std::size_t k) {
-            const auto &p = from[rows[k]], &q = to[columns[k]];
-            values[k] = w1 * mean_distance(kernel, p, q, squared) + w2 * mean_distance(kernel, q, p, squared);
-        });
+    const py::array_t<std::int64_t> rows = check_int64(i, "i"), columns = check_int64(j, "j");
+    if (rows.size() != columns.size())
+        raise_value("j", "as long as `i` (" + std::to_string(rows.size()) + ")", std::to_string(columns.size()));
+    check_indices(rows, x.size(), "i");
+    check_indices(columns, y.size(), "j");
+    check_threads(threads);
+    const std::string chosen = check_isa(isa);
+    py::array_t<double> out(rows.size());
+    visit_sets(x, y, [&](const auto& x_set, const auto& y_set) {
+        const std::int64_t *row = rows.data(), *column = columns.data(), pairs = rows.size();
+        double* values = out.mutable_data();
+        const py::gil_scoped_release release;
+        ds::chamfer_pairs(x_set, y_set, row, column, pairs, {w1, w2, squared}, threads, chosen, values);
     });
     return out;
 }
 
-template <class Scalar>
-py::tuple nearest_in(const Kernel& kernel, const std::vector<Cloud<Scalar>>& x, const std::vector<Cloud<Scalar>>& y,
-                     std::size_t threads) {
-    std::vector<std::size_t> starts{0};
-    for (const auto& cloud : x) starts.push_back(starts.back() + cloud.size);
-    py::array_t<Scalar> distances(static_cast<py::ssize_t>(starts.back()));
-    Indices indices(static_cast<py::ssize_t>(starts.back()));
-    Scalar* distance_out = distances.mutable_data();
-    std::int64_t* index_out = indices.mutable_data();
+template <class T>
+py::tuple nearest_of(const ds::CloudSet<T>& x, const ds::CloudSet<T>& y, int threads, const std::string& isa) {
+    py::array_t<T> squared(x.offset(x.size()));
+    py::array_t<std::int64_t> index(x.offset(x.size()));
+    T* squared_values = squared.mutable_data();
+    std::int64_t* index_values = index.mutable_data();
     {
-        py::gil_scoped_release release;
-        parallel_for(x.size(), threads, [&](std::size_t b) {
-            std::vector<Scalar> distance(x[b].padded()), bounds(y[b].axes[0].low.size());
-            std::vector<std::int64_t> position(x[b].padded());
-            kernel.search(x[b], y[b], {distance.data(), position.data(), bounds.data()});
-            for (std::size_t p = 0; p < x[b].padded(); ++p) {  // repetitions write the same again
-                const std::size_t row = starts[b] + static_cast<std::size_t>(x[b].original[p]);
-                distance_out[row] = distance[p];
-                index_out[row] = y[b].original[position[p]];
-            }
-        });
+        const py::gil_scoped_release release;
+        ds::nearest_rows(x, y, threads, isa, squared_values, index_values);
     }
-    return py::make_tuple(distances, indices);
+    return py::make_tuple(squared, index);
 }
 
-py::tuple nearest(const CloudSet& x, const CloudSet& y, int threads, const std::string& isa) {
+py::tuple nearest(const Clouds& x, const Clouds& y, int threads, const std::string& isa) {
     if (x.size() != y.size())
-        throw std::invalid_argument("Arguments `x` and `y` must hold equally many clouds, but got " +
-                                    std::to_string(x.size()) + " and " + std::to_string(y.size()));
-    const Kernel& kernel = select(isa);
-    const std::size_t workers = check_threads(threads);
-    py::tuple out;
-    with_clouds(x, y, [&](const auto& from, const auto& to) { out = nearest_in(kernel, from, to, workers); });
-    return out;
+        raise_value("y", "as many clouds as `x` (" + std::to_string(x.size()) + ")", std::to_string(y.size()));
+    check_threads(threads);
+    const std::string chosen = check_isa(isa);
+    py::tuple result;
+    visit_sets(x, y, [&](const auto& x_set, const auto& y_set) { result = nearest_of(x_set, y_set, threads, chosen); });
+    return result;
 }
 
-std::vector<std::string> supported_isas() {
-    std::vector<std::string> names;
-    for (const Kernel* kernel : supported_kernels()) names.emplace_back(kernel->name);
-    return names;
-}
-
-}  // namespace
+} // namespace
 
 void bind_chamfer(py::module_& m) {
-    using namespace py::literals;
-    py::class_<CloudSet>(m, "Clouds")
-        .def(py::init<const py::array&, const Indices&, int>(), "points"_a, "lengths"_a, "threads"_a = 1)
-        .def("__len__", &CloudSet::size);
-    m.def("chamfer_pairs", &chamfer_pairs, "x"_a, "y"_a, "i"_a, "j"_a, "w1"_a = 1.0, "w2"_a = 1.0, "squared"_a = true,
-          "threads"_a = 1, "isa"_a = "auto");
-    m.def("nearest", &nearest, "x"_a, "y"_a, "threads"_a = 1, "isa"_a = "auto");
-    m.def("supported_isas", &supported_isas);
+    py::class_<Clouds>(m, "Clouds", "Point clouds prepared once for nearest-neighbour search.")
+        .def(py::init<const py::object&, const py::object&, int>(), py::arg("points"), py::arg("lengths"),
+             py::arg("threads") = 1)
+        .def("__len__", &Clouds::size)
+        .def_property_readonly("dtype", &Clouds::dtype, "\"float32\" or \"float64\".")
+        .def_property_readonly("nbytes", &Clouds::nbytes, "Memory held, in bytes.");
+    m.def("chamfer_pairs", &chamfer_pairs, "Chamfer distance of cloud i[k] of x and cloud j[k] of y, for every k.",
+          py::arg("x"), py::arg("y"), py::arg("i"), py::arg("j"), py::arg("w1") = 1.0, py::arg("w2") = 1.0,
+          py::arg("squared") = true, py::arg("threads") = 1, py::arg("isa") = "auto");
+    m.def("nearest", &nearest, "Squared distance to and index of the nearest point of y, for every point of x.",
+          py::arg("x"), py::arg("y"), py::arg("threads") = 1, py::arg("isa") = "auto");
+    m.def("supported_isas", &ds::supported_isas, "Instruction sets of this machine, best first.");
 }

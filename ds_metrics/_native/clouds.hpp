@@ -1,144 +1,87 @@
-// Point clouds prepared for searching: sorted once into small leaves with boxes around them.
+// Point clouds prepared once for nearest-neighbour search.
+//
+// A cloud is split recursively at the median of its longest axis down to leaves of kLeaf points.
+// Points are stored in leaf order, one array per coordinate, with a box per leaf and a box per block
+// of kBlock leaves. The order is canonical: every split and every leaf is sorted by a total order on
+// coordinates, so it depends on the multiset of points only, and so do all results to the bit.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <limits>
-#include <numeric>
-#include <tuple>
 #include <vector>
 
-namespace clouds {
+namespace ds {
 
-constexpr std::size_t kLeaf = 16;  // points a leaf: one AVX-512 register of float32
+constexpr std::int32_t kLeaf = 8;                     // points in a leaf
+constexpr std::int32_t kBlock = 16;                   // leaves in a block
+constexpr std::int32_t kBlockPoints = kLeaf * kBlock; // points in a block
 
-// Integers in the order of the numbers, and total: NaN has its place too, without which sorting is undefined.
-inline std::int32_t sort_key(float value) {
-    std::int32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    return bits < 0 ? bits ^ INT32_MAX : bits;
-}
-inline std::int64_t sort_key(double value) {
-    std::int64_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    return bits < 0 ? bits ^ INT64_MAX : bits;
-}
+// Axis-aligned boxes, one array per bound. Unused slots are empty boxes (lo = inf, hi = -inf).
+template <class T>
+struct Boxes {
+    const T* lo[3];
+    const T* hi[3];
+};
 
-// Coordinates side by side, leaf after leaf. The order depends on the points alone, not on how they came, so that sums
-// over them do not either. All leaves are full but the last, which repeats its last point.
-template <class Scalar>
+// Plain data only: the kernels are compiled for several instruction sets, and an inline member
+// function would be merged across them by the linker.
+template <class T>
 struct Cloud {
-    struct Axis {
-        std::vector<Scalar> points;     // kLeaf a leaf
-        std::vector<Scalar> low, high;  // of each leaf, padded to whole registers with boxes that nothing is near
-    };
+    std::int32_t size;           // points
+    std::int32_t leaves;         // leaves in use; their boxes are padded to a multiple of kBlock
+    std::int32_t blocks;         // blocks in use; their boxes are padded to a multiple of kBlock
+    std::int32_t exponent;       // coordinates are stored times 2^exponent
+    bool finite;                 // the arrays below are filled only if so
+    const T* points[3];          // padded with copies of the last point
+    const std::int32_t* indices; // position in the cloud as given
+    Boxes<T> leaf_boxes;
+    Boxes<T> block_boxes;
+};
 
-    std::size_t size = 0, leaves = 0;
-    Axis axes[3];
-    std::vector<std::int64_t> original;  // where each point stood in the input
-    std::vector<std::uint8_t> counts;    // points of each leaf that are no repetition
+constexpr std::int32_t round_up(std::int32_t value, std::int32_t step) {
+    return (value + step - 1) / step * step;
+}
 
-    Cloud() = default;
-    Cloud(const Scalar* points, std::size_t count) : size(count) {
-        std::vector<std::int64_t> order(count);
-        std::iota(order.begin(), order.end(), std::int64_t{0});
-        split(points, order.data(), order.data() + count);
-        for (Axis& axis : axes) {
-            const std::size_t padded = (leaves + kLeaf - 1) / kLeaf * kLeaf;
-            axis.low.resize(padded, std::numeric_limits<Scalar>::infinity());
-            axis.high.resize(padded, std::numeric_limits<Scalar>::infinity());
-        }
+// Lengths of the arrays of a cloud.
+struct Layout {
+    std::size_t points, leaf_boxes, block_boxes;
+
+    explicit Layout(std::int32_t size) {
+        const std::int32_t blocks = round_up(size, kBlockPoints) / kBlockPoints;
+        points = static_cast<std::size_t>(blocks) * kBlockPoints;
+        leaf_boxes = static_cast<std::size_t>(blocks) * kBlock;
+        block_boxes = static_cast<std::size_t>(round_up(blocks, kBlock));
     }
+    std::size_t values() const { return 3 * points + 6 * leaf_boxes + 6 * block_boxes; }
+};
 
-    std::size_t padded() const { return leaves * kLeaf; }
+// Owns the arrays of N clouds in one aligned allocation.
+template <class T>
+class CloudSet {
+public:
+    // points: (T, 3) row-major; offsets: (N + 1), cloud b is rows offsets[b] .. offsets[b + 1].
+    CloudSet(const T* points, std::vector<std::int64_t> offsets, int threads);
+
+    std::int64_t size() const { return static_cast<std::int64_t>(clouds_.size()); }
+    std::size_t nbytes() const;
+    std::int32_t largest() const { return largest_; }
+    std::int64_t offset(std::int64_t cloud) const { return offsets_[static_cast<std::size_t>(cloud)]; }
+    const Cloud<T>& operator[](std::int64_t cloud) const { return clouds_[static_cast<std::size_t>(cloud)]; }
 
 private:
-    void split(const Scalar* points, std::int64_t* begin, std::int64_t* end) {
-        const auto count = static_cast<std::size_t>(end - begin);
-        const std::size_t axis = longest_axis(points, begin, end);
-        const auto less = [points, axis](std::int64_t a, std::int64_t b) {
-            const auto key = [points, axis](std::int64_t p) {
-                const Scalar* point = points + 3 * p;
-                return std::make_tuple(sort_key(point[axis]), sort_key(point[0]), sort_key(point[1]),
-                                       sort_key(point[2]), p);
-            };
-            return key(a) < key(b);
-        };
-        if (count <= kLeaf) {
-            std::sort(begin, end, less);
-            add_leaf(points, begin, count);
-            return;
-        }
-        const std::size_t leaves_here = (count + kLeaf - 1) / kLeaf;
-        std::int64_t* middle = begin + (leaves_here + 1) / 2 * kLeaf;
-        std::nth_element(begin, middle, end, less);
-        split(points, begin, middle);
-        split(points, middle, end);
-    }
-
-    static std::size_t longest_axis(const Scalar* points, const std::int64_t* begin, const std::int64_t* end) {
-        std::size_t longest = 0;
-        Scalar extent = -1;
-        for (std::size_t axis = 0; axis < 3; ++axis) {
-            Scalar low = points[3 * *begin + axis], high = low;
-            for (const std::int64_t* p = begin; p < end; ++p) {
-                low = std::min(low, points[3 * *p + axis]);
-                high = std::max(high, points[3 * *p + axis]);
-            }
-            if (high - low > extent) {
-                extent = high - low;
-                longest = axis;
-            }
-        }
-        return longest;
-    }
-
-    void add_leaf(const Scalar* points, const std::int64_t* order, std::size_t count) {
-        for (std::size_t k = 0; k < kLeaf; ++k) {
-            const std::int64_t p = order[std::min(k, count - 1)];
-            for (std::size_t axis = 0; axis < 3; ++axis) axes[axis].points.push_back(points[3 * p + axis]);
-            original.push_back(p);
-        }
-        for (Axis& axis : axes) {
-            const auto [low, high] = std::minmax_element(axis.points.end() - kLeaf, axis.points.end());
-            axis.low.push_back(*low);
-            axis.high.push_back(*high);
-        }
-        counts.push_back(static_cast<std::uint8_t>(count));
-        ++leaves;
-    }
+    std::vector<std::int64_t> offsets_;
+    std::vector<Cloud<T>> clouds_;
+    std::vector<T> values_;
+    std::vector<std::int32_t> indices_;
+    std::int32_t largest_ = 0;
 };
 
-// What a search fills, with room for the padding: squared distance to the nearest target of each query, and where it
-// stands among the targets; `position` is null where it is not wanted. `bounds` is scratch, one entry a target leaf.
-template <class Scalar>
-struct Nearest {
-    Scalar* distance;
-    std::int64_t* position;
-    Scalar* bounds;
-};
+// Carves the arrays of a cloud of `size` points out of `values` and records them in `cloud`.
+template <class T>
+void assign_arrays(Cloud<T>& cloud, const Layout& layout, T* values);
 
-// One search a precision, compiled once an instruction set.
-struct Kernel {
-    const char* name;
-    bool (*supported)();
-    void (*search_single)(const Cloud<float>&, const Cloud<float>&, Nearest<float>);
-    void (*search_double)(const Cloud<double>&, const Cloud<double>&, Nearest<double>);
+// A copy of `cloud` in `values`, stored with another (lower) exponent.
+template <class T>
+Cloud<T> rescale(const Cloud<T>& cloud, std::int32_t exponent, T* values);
 
-    void search(const Cloud<float>& from, const Cloud<float>& to, Nearest<float> out) const {
-        search_single(from, to, out);
-    }
-    void search(const Cloud<double>& from, const Cloud<double>& to, Nearest<double> out) const {
-        search_double(from, to, out);
-    }
-};
-
-const Kernel& portable_kernel();
-#if defined(__x86_64__)
-const Kernel& avx2_kernel();
-const Kernel& avx512_kernel();
-#endif
-
-}  // namespace clouds
+} // namespace ds

@@ -1,21 +1,41 @@
-// A loop over independent pieces of work.
+// Dynamic scheduling over independent items.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
-#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <mutex>
 #include <thread>
 #include <vector>
 
-// Calls work(k) once for each k < count, on `threads` threads; whichever is free takes the next. `work` must not throw.
-template <class Work>
-void parallel_for(std::size_t count, std::size_t threads, const Work& work) {
-    std::atomic<std::size_t> next{0};
-    const auto run = [&] {
-        for (std::size_t k; (k = next.fetch_add(1, std::memory_order_relaxed)) < count;) work(k);
+namespace ds {
+
+// Calls body(worker, item) for every item, `chunk` consecutive items at a time, on up to `threads`
+// threads. The first exception is rethrown once all workers are done.
+template <class Body>
+void parallel_for(std::int64_t items, std::int64_t chunk, int threads, const Body& body) {
+    std::atomic<std::int64_t> next{0};
+    std::exception_ptr error;
+    std::mutex error_mutex;
+    const auto work = [&](int worker) {
+        try {
+            for (std::int64_t begin; (begin = next.fetch_add(chunk)) < items;)
+                for (std::int64_t item = begin; item < std::min(begin + chunk, items); ++item)
+                    body(worker, item);
+        } catch (...) {
+            const std::lock_guard<std::mutex> lock(error_mutex);
+            if (!error) error = std::current_exception();
+            next = items;
+        }
     };
-    std::vector<std::thread> others;
-    for (std::size_t t = 1; t < std::min(threads, count); ++t) others.emplace_back(run);
-    run();
-    for (std::thread& other : others) other.join();
+    const std::int64_t chunks = (items + chunk - 1) / chunk;
+    const int workers = static_cast<int>(std::min<std::int64_t>(threads, chunks));
+    std::vector<std::thread> pool;
+    for (int worker = 1; worker < workers; ++worker) pool.emplace_back(work, worker);
+    work(0);
+    for (std::thread& thread : pool) thread.join();
+    if (error) std::rethrow_exception(error);
 }
+
+} // namespace ds
