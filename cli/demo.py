@@ -62,7 +62,7 @@ def draw(demonstration: Demonstration) -> Figure:
     for line, row in enumerate(demonstration.rows):
         for column, index in enumerate(shown):
             ax = figure.add_subplot(grid[line, column])
-            draw_cloud(ax, row.clouds[index].double().numpy(), "y", 35.0, 20.0)
+            draw_cloud(ax, row.clouds[index].double().numpy())
             if column == 0:
                 ax.set_title(_caption(row), loc="left", fontsize=11)
         ax = figure.add_subplot(grid[line, _SHOWN])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Clouds: TypeAlias = "Tensor | np.ndarray | Sequence[Tensor | np.ndarray]"
+Clouds: TypeAlias = "Tensor | np.ndarray | Sequence[Tensor | np.ndarray] | PackedClouds"
 
 
 class PackedClouds(NamedTuple):
@@ -44,7 +44,7 @@ def pack_clouds(clouds: Clouds, lengths: Tensor | None = None, name: str = "clou
 
     Args:
         clouds: A float tensor or array of shape ``(B, P, 3)``, or a sequence of ``(P_i, 3)``.
-            Half precision is computed with in float32.
+            Half precision is computed with in float32. Packed clouds were checked before and come back as they are.
         lengths: Valid points of each padded cloud, of shape ``(B,)``; what lies beyond is ignored.
         name: What error messages call the argument.
 
@@ -57,6 +57,8 @@ def pack_clouds(clouds: Clouds, lengths: Tensor | None = None, name: str = "clou
         >>> packed.points.shape, packed.lengths.tolist()
         (torch.Size([6, 3]), [4, 2])
     """
+    if isinstance(clouds, PackedClouds):
+        return clouds
     if isinstance(clouds, (Tensor, np.ndarray)):
         packed = _pack_batch(_as_floats(clouds, name), lengths, name)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -11,8 +11,8 @@ from torchmetrics.utilities import dim_zero_cat
 
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
 from ds_metrics.clustering import Clustering, Solver, cluster
-from ds_metrics.functional import dispersion_score
-from ds_metrics.pairwise import pairwise_distance
+from ds_metrics.clustering.solvers import check_solver
+from ds_metrics.pairwise import check_distance, pairwise_distance
 
 
 class DispersionScore(Metric):
@@ -84,10 +84,8 @@ class DispersionScore(Metric):
         super().__init__(**kwargs)
         if n_clusters != "knee" and (type(n_clusters) is not int or n_clusters < 1):
             raise ValueError(f"Argument `n_clusters` must be 'knee' or a positive integer, but got {n_clusters!r}")
-        if solver not in get_args(Solver):
-            raise ValueError(f"Argument `solver` must be one of {get_args(Solver)}, but got {solver!r}")
-        if distance != "chamfer":
-            raise ValueError(f"Argument `distance` must be 'chamfer', but got {distance!r}")
+        check_solver(solver)
+        check_distance(distance)
         self.n_clusters = n_clusters
         self.distance = distance
         self.squared = squared
@@ -111,11 +109,8 @@ class DispersionScore(Metric):
             raise ValueError("DispersionScore needs at least 2 samples, but `update` was never called")
         clouds = PackedClouds(dim_zero_cat(self.preds_points), dim_zero_cat(self.preds_lengths).cpu())
         self._check_size(len(clouds.lengths))
-        self.distances = pairwise_distance(
-            clouds.split(), distance=self.distance, squared=self.squared, backend=self.backend
-        )
-        self.clustering = cluster(self.distances, self.n_clusters, solver=self.solver, seed=self.seed)
-        return torch.tensor(self.clustering.score, dtype=torch.float32, device=self.device)
+        self.distances, self.clustering = self._cluster(clouds)
+        return self._as_value(self.clustering.score)
 
     def forward(self, preds: Clouds, target: Any = None, preds_lengths: Tensor | None = None) -> Tensor:
         """Add samples, and return the score of this batch alone.
@@ -124,7 +119,8 @@ class DispersionScore(Metric):
         earlier ones with it, and every step would copy the samples so far. Here a batch is checked and added first.
         """
         self.update(preds, target, preds_lengths)
-        value = self._batch_value()
+        batch = PackedClouds(self.preds_points[-1], self.preds_lengths[-1].cpu())
+        value = self._as_value(self._cluster(batch)[1].score if len(batch.lengths) >= self._fewest else torch.nan)
         self._forward_cache = value  # type: ignore[assignment]
         return value
 
@@ -160,26 +156,22 @@ class DispersionScore(Metric):
             packed = PackedClouds(packed.points.to(self.device), packed.lengths)
         return PackedClouds(packed.points.detach(), packed.lengths)
 
-    def _batch_value(self) -> Tensor:
-        """Score of the last batch; NaN where it has too few samples for one."""
-        lengths = self.preds_lengths[-1].cpu()
-        if len(lengths) < self._fewest:
-            return torch.tensor(torch.nan, device=self.device)
-        return dispersion_score(
-            PackedClouds(self.preds_points[-1], lengths).split(),
-            self.n_clusters,
-            distance=self.distance,
-            squared=self.squared,
-            solver=self.solver,
-            seed=self.seed,
-            backend=self.backend,
-        )
+    def _cluster(self, clouds: PackedClouds) -> tuple[Tensor, Clustering]:
+        distances = pairwise_distance(clouds, distance=self.distance, squared=self.squared, backend=self.backend)
+        return distances, cluster(distances, self.n_clusters, solver=self.solver, seed=self.seed)
+
+    def _as_value(self, score: float) -> Tensor:
+        return torch.tensor(score, dtype=torch.float32, device=self.device)
 
     def _check_size(self, n_samples: int) -> None:
         """Refuse before the distances are computed what clustering would refuse after."""
+        if n_samples < 2:
+            raise ValueError(f"DispersionScore needs at least 2 samples, but got {n_samples}")
         if n_samples < self._fewest:
-            clusters = "" if self.n_clusters == "knee" else f" for {self.n_clusters} clusters"
-            raise ValueError(f"DispersionScore needs at least {self._fewest} samples{clusters}, but got {n_samples}")
+            raise ValueError(
+                f"Argument `n_clusters` must be from 1 to {n_samples - 1} for {n_samples} samples, "
+                f"but got {self.n_clusters}"
+            )
 
     def _forget(self) -> None:
         self.clustering = None

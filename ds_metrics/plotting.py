@@ -215,7 +215,7 @@ def _outline_clusters(ax: Axes, sizes: Index) -> None:
     ax.add_collection(LineCollection(squares, colors="black", linewidths=float(np.clip(12 / len(sizes), 0.3, 1.4))))
 
 
-def draw_cloud(ax: Axes, points: Float, up: str, azimuth: float, elevation: float) -> None:
+def draw_cloud(ax: Axes, points: Float, up: str = "y", azimuth: float = 35.0, elevation: float = 20.0) -> None:
     """Draw `(P, 3)` points into axes, shaded, centred and scaled to fit; see `plot_medoids` for the view."""
     view = points @ _view_matrix(up, azimuth, elevation).T
     low, high = view.min(axis=0), view.max(axis=0)

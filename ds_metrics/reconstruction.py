@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -31,10 +32,11 @@ class _MeanOverPairs(Metric):
         self.add_state(state, default=torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("n_pairs", default=torch.tensor(0), dist_reduce_fx="sum")
 
+    @abstractmethod
     def _measure(
         self, preds: Clouds, target: Clouds, preds_lengths: Tensor | None, target_lengths: Tensor | None
     ) -> Tensor:
-        raise NotImplementedError
+        """The measure of each pair, of shape ``(B,)``."""
 
     def update(
         self,
@@ -53,9 +55,15 @@ class _MeanOverPairs(Metric):
         mean: Tensor = getattr(self, self._sum) / self.n_pairs
         return mean.float()
 
-    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+    def forward(
+        self,
+        preds: Clouds,
+        target: Clouds,
+        preds_lengths: Tensor | None = None,
+        target_lengths: Tensor | None = None,
+    ) -> Tensor:
         """Add pairs, and return the mean over this batch alone, with gradient."""
-        values = self._measure(*_aligned(*args, **kwargs))
+        values = self._measure(preds, target, preds_lengths, target_lengths)
         self._computed = None
         self._update_count += 1
         self._add(values)
@@ -71,12 +79,6 @@ class _MeanOverPairs(Metric):
         total = getattr(self, self._sum)
         setattr(self, self._sum, total + values.detach().sum(dtype=torch.float64).to(total))
         self.n_pairs = self.n_pairs + len(values)
-
-
-def _aligned(
-    preds: Clouds, target: Clouds, preds_lengths: Tensor | None = None, target_lengths: Tensor | None = None
-) -> tuple[Clouds, Clouds, Tensor | None, Tensor | None]:
-    return preds, target, preds_lengths, target_lengths
 
 
 class ChamferDistance(_MeanOverPairs):

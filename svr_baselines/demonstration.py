@@ -67,24 +67,31 @@ def demonstrate(n_per_class: int = 20, points: int = 1500, seed: int = 0) -> Dem
     """
     shapes = make_shapes(n_per_class, points, seed)
     truth = torch.from_numpy(np.stack(shapes.clouds))
-    recited = truth[_class_medoids(truth, shapes.categories, seed)]
+    distances = pairwise_distance(truth)
+    recited = truth[_class_medoids(distances, shapes.categories, seed)]
     goal = float(chamfer_distance(recited, truth).mean())
     tilted = _tilted_to(truth, goal)
     k = len(set(shapes.categories))
-    rows = [
-        _score(name, clouds, truth, k, seed)
-        for name, clouds in (("ground truth", truth), ("recites", recited), ("reconstructs", tilted))
-    ]
-    return Demonstration(shapes, k, (rows[0], rows[1], rows[2]))
+
+    def score(name: str, clouds: torch.Tensor, distances: torch.Tensor) -> Row:
+        dispersion = dispersion_score(distances, k, seed=seed)
+        return Row(name, clouds, distances, float(chamfer_distance(clouds, truth).mean()), float(dispersion))
+
+    rows = (
+        score("ground truth", truth, distances),
+        score("recites", recited, pairwise_distance(recited)),
+        score("reconstructs", tilted, pairwise_distance(tilted)),
+    )
+    return Demonstration(shapes, k, rows)
 
 
-def _class_medoids(truth: torch.Tensor, categories: Sequence[str], seed: int) -> torch.Tensor:
+def _class_medoids(distances: torch.Tensor, categories: Sequence[str], seed: int) -> torch.Tensor:
     """For each shape, the index of the medoid of its class."""
-    index = torch.empty(len(truth), dtype=torch.int64)
+    index = torch.empty(len(distances), dtype=torch.int64)
     labels = np.array(categories)
     for category in sorted(set(categories)):
         members = np.flatnonzero(labels == category)
-        medoid = kmedoids(pairwise_distance(truth[members]), 1, seed=seed).medoids[0]
+        medoid = kmedoids(distances[np.ix_(members, members)], 1, seed=seed).medoids[0]
         index[members] = int(members[medoid])
     return index
 
@@ -106,14 +113,3 @@ def _tilted_to(truth: torch.Tensor, goal: float) -> torch.Tensor:
         else:
             high = degrees
     return _tilt(truth, high)
-
-
-def _score(name: str, clouds: torch.Tensor, truth: torch.Tensor, n_clusters: int, seed: int) -> Row:
-    distances = pairwise_distance(clouds)
-    return Row(
-        name,
-        clouds,
-        distances,
-        float(chamfer_distance(clouds, truth).mean()),
-        float(dispersion_score(distances, n_clusters, seed=seed)),
-    )

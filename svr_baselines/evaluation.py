@@ -89,7 +89,6 @@ def evaluate(
     infos = select_metrics(metrics, targets is not None)
     preds = _as_input(predictions)
     truth = None if targets is None else _as_input(targets)
-    _check_clusters(infos, len(predictions.clouds), n_clusters)
 
     scores: dict[str, float] = {}
     dispersion: Dispersion | None = None
@@ -128,17 +127,6 @@ def _as_input(shapes: ShapeSet) -> Clouds:
     """One tensor where all clouds are equally large, as most metrics expect; a list otherwise."""
     clouds = [torch.from_numpy(np.ascontiguousarray(cloud)) for cloud in shapes.clouds]
     return torch.stack(clouds) if len({cloud.shape for cloud in clouds}) == 1 else clouds
-
-
-def _check_clusters(infos: Sequence[MetricInfo], n_samples: int, n_clusters: int | str) -> None:
-    """Say before the distances are computed what would be wrong after."""
-    if any(info.factory is DispersionScore for info in infos):
-        if n_samples < 2:
-            raise ValueError(f"a Dispersion Score needs at least 2 samples, but got {n_samples}")
-        if n_clusters != "knee" and not 1 <= int(n_clusters) < n_samples:
-            raise ValueError(
-                f"Argument `n_clusters` must be from 1 to {n_samples - 1} for {n_samples} samples, but got {n_clusters}"
-            )
 
 
 def _score(metric: Metric, info: MetricInfo, preds: Clouds, targets: Clouds | None) -> float:

@@ -47,19 +47,7 @@ struct Isa {
 
 #include "nearest_kernel.hpp"
 
-namespace ds {
-
-void nearest_avx512(const Cloud<float>& queries, const Cloud<float>& targets, float* squared, std::int32_t* leaves,
-                    const KernelScratch<float>& scratch) {
-    nearest(queries, targets, squared, leaves, scratch);
-}
-
-void nearest_avx512(const Cloud<double>& queries, const Cloud<double>& targets, double* squared, std::int32_t* leaves,
-                    const KernelScratch<double>& scratch) {
-    nearest(queries, targets, squared, leaves, scratch);
-}
-
-} // namespace ds
+DS_DEFINE_KERNEL(avx512)
 
 #ifdef __clang__
 #pragma clang attribute pop

@@ -46,4 +46,20 @@ DS_DECLARE_KERNEL(avx512)
 #endif
 #undef DS_DECLARE_KERNEL
 
+namespace {
+
+// Isa<T>::append where there is no instruction for it. Inlined always, so that none of it is left to the linker.
+template <int width>
+inline __attribute__((always_inline)) std::int32_t append_one_by_one(std::int32_t* list, std::int32_t base,
+                                                                     unsigned mask) {
+    std::int32_t count = 0;
+    for (int k = 0; k < width; ++k) {
+        list[count] = base + k;
+        count += static_cast<std::int32_t>(mask >> k & 1);
+    }
+    return count;
+}
+
+} // namespace
+
 } // namespace ds

@@ -172,3 +172,14 @@ void nearest(const Cloud<T>& queries, const Cloud<T>& targets, T* squared, std::
 
 } // namespace
 } // namespace ds
+
+// The entry points of one instruction set, as declared in nearest_isa.hpp.
+#define DS_DEFINE_KERNEL(isa)                                                                                    \
+    void ds::nearest_##isa(const Cloud<float>& queries, const Cloud<float>& targets, float* squared,            \
+                           std::int32_t* leaves, const KernelScratch<float>& scratch) {                         \
+        nearest(queries, targets, squared, leaves, scratch);                                                    \
+    }                                                                                                           \
+    void ds::nearest_##isa(const Cloud<double>& queries, const Cloud<double>& targets, double* squared,         \
+                           std::int32_t* leaves, const KernelScratch<double>& scratch) {                        \
+        nearest(queries, targets, squared, leaves, scratch);                                                    \
+    }

@@ -27,12 +27,7 @@ struct Isa {
     }
 
     static std::int32_t append(std::int32_t* list, std::int32_t base, unsigned mask) {
-        std::int32_t count = 0;
-        for (int k = 0; k < width; ++k) {
-            list[count] = base + k;
-            count += static_cast<std::int32_t>(mask >> k & 1);
-        }
-        return count;
+        return append_one_by_one<width>(list, base, mask);
     }
 };
 
@@ -41,16 +36,4 @@ struct Isa {
 
 #include "nearest_kernel.hpp"
 
-namespace ds {
-
-void nearest_portable(const Cloud<float>& queries, const Cloud<float>& targets, float* squared, std::int32_t* leaves,
-                      const KernelScratch<float>& scratch) {
-    nearest(queries, targets, squared, leaves, scratch);
-}
-
-void nearest_portable(const Cloud<double>& queries, const Cloud<double>& targets, double* squared, std::int32_t* leaves,
-                      const KernelScratch<double>& scratch) {
-    nearest(queries, targets, squared, leaves, scratch);
-}
-
-} // namespace ds
+DS_DEFINE_KERNEL(portable)

@@ -14,9 +14,16 @@ from ds_metrics._native import _core
 from ds_metrics.clustering.knee import find_knee
 from ds_metrics.clustering.matrix import DistanceMatrix
 from ds_metrics.clustering.result import Clustering, Curve, Solver
-from ds_metrics.clustering.solvers import check_integer, check_solver, clustering_from, default_starts, kmedoids
+from ds_metrics.clustering.solvers import (
+    MAX_ITER,
+    best_of_starts,
+    check_integer,
+    check_solver,
+    clustering_from,
+    default_starts,
+    kmedoids,
+)
 
-MAX_ITER = 100
 FULL_GRID = 64
 GRID_POINTS = 40
 
@@ -89,7 +96,8 @@ def cluster(
         curve, path = _curve_and_path(matrix, None, solver, seed)
         at_knee = next(found for found in path if found.n_clusters == curve.knee)
         # The curve spends few starts on each point; the one that is reported gets as many as `kmedoids` takes.
-        found = min(at_knee, kmedoids(matrix.values, curve.knee, solver, seed), key=lambda found: found.inertia)
+        thorough = best_of_starts(matrix, curve.knee, solver, seed, default_starts(solver, len(matrix)))
+        found = min(at_knee, thorough, key=lambda found: found.inertia)
         scores = np.where(curve.n_clusters >= curve.knee, np.minimum(curve.scores, found.score), curve.scores)
         return replace(found, curve=replace(curve, scores=scores))
     return kmedoids(distances, n_clusters, solver, seed)
@@ -104,8 +112,7 @@ def _curve_and_path(
     starts = max(1, default_starts(solver, len(matrix)) // 5)
     path: list[Clustering] = []
     for k in grid:
-        cold = _core.kmedoids_solve(matrix.values, matrix.order, k, solver, seed, starts, MAX_ITER)
-        candidates = [clustering_from(matrix, cold, solver, seed)]
+        candidates = [best_of_starts(matrix, k, solver, seed, starts)]
         if path:
             grown = _core.kmedoids_extend(matrix.values, matrix.order, path[-1].medoids, k)
             warm = _core.kmedoids_refine(matrix.values, matrix.order, grown, solver, MAX_ITER)

@@ -13,6 +13,7 @@ from ds_metrics._native import _core
 from ds_metrics.clustering.matrix import DistanceMatrix
 from ds_metrics.clustering.result import Clustering, Solver
 
+MAX_ITER = 100
 FEWEST_STARTS, MOST_STARTS = 5, 100
 START_BUDGET = 2**22  # matrix entries that the starts may read once: small problems afford many
 
@@ -25,7 +26,7 @@ def kmedoids(
     *,
     n_init: int | None = None,
     init: Sequence[int] | NDArray[np.int64] | None = None,
-    max_iter: int = 100,
+    max_iter: int = MAX_ITER,
 ) -> Clustering:
     """Cluster samples around ``n_clusters`` of their number so that the distances to them sum to little.
 
@@ -62,10 +63,17 @@ def kmedoids(
     n_init = default_starts(solver, len(matrix)) if n_init is None else check_integer("n_init", n_init, 1, 2**31 - 1)
     n_clusters = check_integer("n_clusters", n_clusters, 1, len(matrix) - 1)
     if init is None:
-        medoids = _core.kmedoids_solve(matrix.values, matrix.order, n_clusters, solver, seed, n_init, max_iter)
-    else:
-        start = _check_init(init, n_clusters, len(matrix))
-        medoids = _core.kmedoids_refine(matrix.values, matrix.order, start, solver, max_iter)
+        return best_of_starts(matrix, n_clusters, solver, seed, n_init, max_iter)
+    start = _check_init(init, n_clusters, len(matrix))
+    medoids = _core.kmedoids_refine(matrix.values, matrix.order, start, solver, max_iter)
+    return clustering_from(matrix, medoids, solver, seed)
+
+
+def best_of_starts(
+    matrix: DistanceMatrix, n_clusters: int, solver: Solver, seed: int, n_init: int, max_iter: int = MAX_ITER
+) -> Clustering:
+    """`kmedoids` from random starts, for a matrix and options that were checked."""
+    medoids = _core.kmedoids_solve(matrix.values, matrix.order, n_clusters, solver, seed, n_init, max_iter)
     return clustering_from(matrix, medoids, solver, seed)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -62,23 +61,21 @@ def pairwise_distance(
                 [ 2.,  0.,  8.],
                 [18.,  8.,  0.]])
     """
-    if distance != "chamfer":
-        raise ValueError(f"Argument `distance` must be 'chamfer', but got {distance!r}")
+    check_distance(distance)
     packed_x = pack_clouds(x, lengths_x, "x")
     packed_y = None if y is None else _match(pack_clouds(y, lengths_y, "y"), packed_x)
     if packed_y is not None and packed_y.points.dtype != packed_x.points.dtype:
         packed_x, packed_y = (PackedClouds(c.points.double(), c.lengths) for c in (packed_x, packed_y))
     engine = _select(backend, packed_x.points.device)
-    unit = _unit(packed_x, packed_y or packed_x)
-    prepared_x = engine.prepare(_scaled(packed_x, unit))
-    prepared_y = prepared_x if packed_y is None else engine.prepare(_scaled(packed_y, unit))
+    prepared_x = engine.prepare(packed_x)
+    prepared_y = prepared_x if packed_y is None else engine.prepare(packed_y)
     n_rows, n_columns = len(packed_x.lengths), len((packed_y or packed_x).lengths)
 
     matrix = np.zeros((n_rows, n_columns), dtype=np.float32)
     done, total = 0, n_rows * (n_rows - 1) // 2 if packed_y is None else n_rows * n_columns
     for i, j in _tiles(n_rows, n_columns, symmetric=packed_y is None):
         values = engine.chamfer_pairs(prepared_x, prepared_y, i, j, squared=squared)
-        matrix[i, j] = _to_single(values * unit ** (2 if squared else 1), i, j)
+        matrix[i, j] = _to_single(values, i, j)
         if packed_y is None:
             matrix[j, i] = matrix[i, j]
         done += len(i)
@@ -102,6 +99,12 @@ def nearest_points(x: PackedClouds, y: PackedClouds, backend: str = "auto") -> T
     index: Tensor = _select(backend, x.points.device).nearest(x, y)
     start = torch.repeat_interleave(y.offsets, x.lengths)
     return index + start.to(index.device)
+
+
+def check_distance(distance: str) -> None:
+    """Raise ``ValueError`` for a distance that does not exist."""
+    if distance != "chamfer":
+        raise ValueError(f"Argument `distance` must be 'chamfer', but got {distance!r}")
 
 
 def resolve_backend(backend: str, device: torch.device) -> str:
@@ -143,16 +146,6 @@ def _tiles(n_rows: int, n_columns: int, symmetric: bool) -> Iterator[tuple[np.nd
                 i, j = i[i < j], j[i < j]
             if len(i):
                 yield i, j
-
-
-def _unit(*clouds: PackedClouds) -> float:
-    """Power of two that brings the largest coordinate to about 1, so that no square leaves the float range."""
-    largest = max((float(c.points.detach().abs().max()) for c in clouds if len(c.points)), default=1.0)
-    return 2.0 ** math.frexp(largest)[1] if largest else 1.0
-
-
-def _scaled(clouds: PackedClouds, unit: float) -> PackedClouds:
-    return PackedClouds(clouds.points.detach() / unit, clouds.lengths)
 
 
 def _to_single(values: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:

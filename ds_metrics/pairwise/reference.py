@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,30 +14,46 @@ from ds_metrics.clouds import PackedClouds
 _BLOCK = 2**24  # distances held at once: 64 MB in float32
 
 
-def prepare(clouds: PackedClouds) -> tuple[Tensor, ...]:
+class Cloud(NamedTuple):
+    """Points of one cloud, ``(P, 3)``, and the largest absolute coordinate among them."""
+
+    points: Tensor
+    largest: float
+
+
+def prepare(clouds: PackedClouds) -> list[Cloud]:
     """The clouds one by one."""
-    return PackedClouds(clouds.points.detach(), clouds.lengths).split()
+    points = PackedClouds(clouds.points.detach(), clouds.lengths).split()
+    largest = torch.stack([cloud.abs().max() for cloud in points]).tolist() if points else []
+    return [Cloud(*pair) for pair in zip(points, largest, strict=True)]
 
 
-def chamfer_pairs(
-    x: tuple[Tensor, ...], y: tuple[Tensor, ...], i: np.ndarray, j: np.ndarray, squared: bool = True
-) -> np.ndarray:
+def chamfer_pairs(x: list[Cloud], y: list[Cloud], i: np.ndarray, j: np.ndarray, squared: bool = True) -> np.ndarray:
     """Chamfer distances of the pairs ``(x[i], y[j])``, of shape ``(K,)``, float64."""
     exponent = 2 if squared else 1
-    values = [
-        (minima_x.double() ** exponent).mean() + (minima_y.double() ** exponent).mean()
-        for minima_x, minima_y in (_minima(x[a], y[b]) for a, b in zip(i, j, strict=True))
-    ]
+    values = []
+    for a, b in zip(i, j, strict=True):
+        unit = _unit(x[a], y[b])
+        to_y, to_x = _minima(x[a].points / unit, y[b].points / unit)
+        mean = (to_y.double() ** exponent).mean() + (to_x.double() ** exponent).mean()
+        values.append(mean * unit**exponent)
     return torch.stack(values).cpu().numpy() if values else np.empty(0)
 
 
 def nearest(x: PackedClouds, y: PackedClouds) -> Tensor:
     """Index within ``y[b]`` of the point nearest to each point of ``x[b]``, of shape ``(T_x,)``."""
-    index = [
-        torch.cat([_distances(rows, q).argmin(dim=1) for rows in torch.split(p, _rows(q))])
-        for p, q in zip(prepare(x), prepare(y), strict=True)
-    ]
+    index = []
+    for p, q in zip(prepare(x), prepare(y), strict=True):
+        unit = _unit(p, q)
+        targets = q.points / unit
+        index += [_distances(rows / unit, targets).argmin(dim=1) for rows in torch.split(p.points, _rows(targets))]
     return torch.cat(index) if index else torch.empty(0, dtype=torch.int64)
+
+
+def _unit(p: Cloud, q: Cloud) -> float:
+    """Power of two that brings the largest coordinate of both to about 1, so that squares stay in the float range."""
+    largest = max(p.largest, q.largest)
+    return 2.0 ** math.frexp(largest)[1] if largest else 1.0
 
 
 def _minima(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:

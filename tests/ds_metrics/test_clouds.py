@@ -18,6 +18,11 @@ def test_batches_lists_and_padding_agree():
     assert padded.offsets.tolist() == [0, 2, 7]
 
 
+def test_packed_clouds_come_back_as_they_are():
+    packed = pack_clouds(torch.rand(2, 4, 3))
+    assert pack_clouds(packed) is packed
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_becomes_single(dtype):
     assert pack_clouds(torch.rand(2, 4, 3, dtype=dtype)).points.dtype == torch.float32

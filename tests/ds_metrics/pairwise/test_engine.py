@@ -3,7 +3,8 @@ import pytest
 import references
 import torch
 
-from ds_metrics.pairwise import pairwise_distance, report_progress, resolve_backend
+from ds_metrics.clouds import pack_clouds
+from ds_metrics.pairwise import nearest_points, pairwise_distance, report_progress, resolve_backend
 
 BACKENDS = ["native", "torch"]
 
@@ -75,6 +76,16 @@ def test_extreme_scales_are_exact(backend, scale):
     torch.testing.assert_close(
         pairwise_distance(x * scale, backend=backend), pairwise_distance(x, backend=backend) * scale**2, rtol=0, atol=0
     )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("scale", [2.0**-90, 1.0, 2.0**90])
+def test_nearest_points_at_any_scale(backend, scale):
+    x = pack_clouds(torch.rand(2, 30, 3, generator=torch.Generator().manual_seed(0)) * scale)
+    y = pack_clouds(torch.rand(2, 20, 3, generator=torch.Generator().manual_seed(1)) * scale)
+    squares = [((p[:, None].double() - q.double()) ** 2).sum(dim=-1) for p, q in zip(x.split(), y.split(), strict=True)]
+    expected = torch.cat([squares[0].argmin(dim=1), squares[1].argmin(dim=1) + 20])
+    assert torch.equal(nearest_points(x, y, backend), expected)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
