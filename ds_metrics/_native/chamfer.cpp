@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "parallel.hpp"
 
@@ -25,13 +26,15 @@ public:
     explicit Scratch(std::int32_t largest)
         : layout_(Layout(largest)), values_(Layout(largest).values() + kSlack),
           squared_(Layout(largest).points + kSlack), boxes_(layout_.boxes + kSlack),
-          leaves_(Layout(largest).points), lists_(2 * layout_.blocks + layout_.leaves) {}
+          leaves_(Layout(largest).points), lists_(new std::int32_t[layout_.numbers()]) {}
     T* values() { return aligned(values_); }
     T* squared() { return aligned(squared_); }
     std::int32_t* leaves() { return leaves_.data(); }
     KernelScratch<T> kernel() {
-        std::int32_t* lists = lists_.data();
-        return {lists, aligned(boxes_), lists + layout_.blocks, lists + 2 * layout_.blocks};
+        std::int32_t *ids = lists_.get(), *blocks = ids + layout_.blocks;
+        std::int32_t* leaves = blocks + layout_.groups * layout_.blocks;
+        std::int32_t* reached = leaves + layout_.groups * layout_.leaves;
+        return {aligned(boxes_), ids, blocks, leaves, reached, reached + layout_.groups * layout_.leaves};
     }
 
 private:
@@ -43,7 +46,8 @@ private:
     }
     ScratchLayout layout_;
     std::vector<T> values_, squared_, boxes_;
-    std::vector<std::int32_t> leaves_, lists_;
+    std::vector<std::int32_t> leaves_;
+    std::unique_ptr<std::int32_t[]> lists_; // not zeroed: most of it is never used
 };
 
 // Two clouds brought to one exponent.
@@ -122,7 +126,9 @@ void nearest_rows_of_cloud(const Cloud<T>& x, const Cloud<T>& y, NearestKernel<T
 template <class T>
 std::vector<Scratch<T>> make_scratch(const CloudSet<T>& x, const CloudSet<T>& y, std::int64_t items, int threads) {
     const auto workers = static_cast<std::size_t>(std::min<std::int64_t>(threads, items));
-    return std::vector<Scratch<T>>(workers, Scratch<T>(std::max(x.largest(), y.largest())));
+    std::vector<Scratch<T>> scratch;
+    for (std::size_t k = 0; k < workers; ++k) scratch.emplace_back(std::max(x.largest(), y.largest()));
+    return scratch;
 }
 
 } // namespace
@@ -132,7 +138,7 @@ std::vector<std::string> supported_isas() {
 #ifdef DS_X86
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         isas.push_back("avx512");
-    if (__builtin_cpu_supports("avx2")) isas.push_back("avx2");
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) isas.push_back("avx2");
 #endif
     isas.push_back("portable");
     return isas;

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <numeric>
+#include <type_traits>
 
 #include "parallel.hpp"
 
@@ -31,16 +34,21 @@ struct LexicographicLess {
 
 template <class T>
 int longest_axis(const Point<T>* first, const Point<T>* last) {
-    std::array<T, 3> lo = first->xyz, hi = first->xyz;
-    for (const Point<T>* p = first + 1; p != last; ++p)
-        for (int d = 0; d < 3; ++d) {
-            lo[d] = std::min(lo[d], p->xyz[d]);
-            hi[d] = std::max(hi[d], p->xyz[d]);
+    typedef T V __attribute__((vector_size(16)));
+    constexpr int width = 16 / sizeof(T), vectors = sizeof(Point<T>) / sizeof(V);
+    V lo[vectors], hi[vectors], point[vectors]; // index and padding come along, unused
+    std::memcpy(lo, first, sizeof(lo));
+    std::memcpy(hi, first, sizeof(hi));
+    for (const Point<T>* p = first + 1; p != last; ++p) {
+        std::memcpy(point, p, sizeof(point));
+        for (int v = 0; v < vectors; ++v) {
+            lo[v] = point[v] < lo[v] ? point[v] : lo[v];
+            hi[v] = point[v] > hi[v] ? point[v] : hi[v];
         }
-    int axis = 0;
-    for (int d = 1; d < 3; ++d)
-        if (hi[d] - lo[d] > hi[axis] - lo[axis]) axis = d;
-    return axis;
+    }
+    T extent[3];
+    for (int d = 0; d < 3; ++d) extent[d] = hi[d / width][d % width] - lo[d / width][d % width];
+    return static_cast<int>(std::max_element(extent, extent + 3) - extent);
 }
 
 // Half of n points, rounded up to whole blocks if there are two or more, else to whole leaves.
@@ -50,16 +58,106 @@ std::ptrdiff_t left_half(std::ptrdiff_t n) {
     return (units + 1) / 2 * unit;
 }
 
+// Sorts the points of a cloud into leaves. Comparisons as such would be mispredicted half of the time, so points are
+// moved by arithmetic on their outcome; the total order decides where coordinates are equal.
 template <class T>
-void sort_into_leaves(Point<T>* first, Point<T>* last) {
-    while (last - first > kLeaf) {
-        Point<T>* middle = first + left_half(last - first);
-        std::nth_element(first, middle, last, LexicographicLess<T>{longest_axis(first, last)});
-        sort_into_leaves(first, middle);
-        first = middle;
+class LeafSort {
+public:
+    explicit LeafSort(std::size_t size) : spare_(size) {}
+
+    void operator()(Point<T>* first, Point<T>* last) {
+        while (last - first > kLeaf) {
+            Point<T>* middle = first + left_half(last - first);
+            split(first, middle, last, longest_axis(first, last));
+            (*this)(first, middle);
+            first = middle;
+        }
+        sort_few(first, last, 0);
     }
-    std::sort(first, last, LexicographicLess<T>{0});
-}
+
+private:
+    static constexpr std::ptrdiff_t kFew = 32;
+    static constexpr int kSamples = 9;
+
+    // Puts the points that belong before `middle` there.
+    void split(Point<T>* first, Point<T>* middle, Point<T>* last, int axis) {
+        for (int round = 0; round < 32 && last - first > kFew; ++round) {
+            const T pivot = choose_pivot(first, middle, last, axis);
+            Point<T>* cut = partition(first, last, [=](const Point<T>& p) { return p.xyz[axis] < pivot; });
+            if (cut == first) { // the pivot is the smallest
+                cut = partition(first, last, [=](const Point<T>& p) { return p.xyz[axis] <= pivot; });
+                if (middle < cut) return std::nth_element(first, middle, cut, LexicographicLess<T>{axis});
+            }
+            (middle < cut ? last : first) = cut;
+        }
+        if (last - first > kFew) return std::nth_element(first, middle, last, LexicographicLess<T>{axis});
+        sort_few(first, last, axis);
+    }
+
+    // A number that about as many points are below as belong before `middle`.
+    static T choose_pivot(const Point<T>* first, const Point<T>* middle, const Point<T>* last, int axis) {
+        T samples[kSamples];
+        for (int k = 0; k < kSamples; ++k) samples[k] = first[(last - first) * k / kSamples].xyz[axis];
+        std::sort(samples, samples + kSamples);
+        return samples[(middle - first) * kSamples / (last - first)];
+    }
+
+    template <class Before>
+    Point<T>* partition(Point<T>* first, Point<T>* last, const Before& before) {
+        Point<T>* other = spare_.data();
+        for (const Point<T>* p = first; p != last; ++p) {
+            const Point<T> point = *p;
+            *first = *other = point;
+            const bool is_before = before(point);
+            first += is_before;
+            other += !is_before;
+        }
+        std::copy(spare_.data(), other, first);
+        return first;
+    }
+
+    // Every point goes to the position given by the number of points before it.
+    void sort_few(Point<T>* first, Point<T>* last, int axis) {
+        const auto size = static_cast<int>(last - first);
+        const int all_before = size * (size - 1) / 2; // if no two are equal
+        if (count_before<1>(first, size, axis) != all_before && count_before<3>(first, size, axis) != all_before)
+            return std::sort(first, last, LexicographicLess<T>{axis});
+        for (int k = 0; k < size; ++k) spare_[static_cast<std::size_t>(before_[k])] = first[k];
+        std::copy_n(spare_.data(), size, first);
+    }
+
+    // Fills before_, by the order of `axes` coordinates only, and returns the sum.
+    template <int axes>
+    int count_before(const Point<T>* first, int size, int axis) {
+        T keys[axes][kFew];
+        for (int a = 0; a < axes; ++a)
+            for (int k = 0; k < round_up(size, kWidth); ++k)
+                keys[a][k] = first[std::min(k, size - 1)].xyz[(axis + a) % 3];
+        for (int begin = 0; begin < size; begin += kWidth) {
+            V key[axes];
+            for (int a = 0; a < axes; ++a) std::memcpy(&key[a], keys[a] + begin, sizeof(V));
+            Counts count{};
+            for (int k = 0; k < size; ++k) {
+                Counts less{}, equal = ~less;
+                for (int a = 0; a < axes; ++a) {
+                    const V other = keys[a][k] - V{};
+                    less |= equal & (other < key[a]);
+                    equal &= other == key[a];
+                }
+                count -= less;
+            }
+            std::memcpy(before_ + begin, &count, sizeof(count));
+        }
+        return static_cast<int>(std::accumulate(before_, before_ + size, Count(0)));
+    }
+
+    using Count = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+    typedef T V __attribute__((vector_size(16)));
+    using Counts = decltype(V{} < V{});
+    static constexpr int kWidth = 16 / sizeof(T);
+    Count before_[kFew];
+    std::vector<Point<T>> spare_;
+};
 
 // Multiplies by 2^exponent in two steps, as 2^exponent alone may overflow. Exact unless the result
 // is subnormal.
@@ -90,26 +188,25 @@ int choose_exponent(T largest) {
 }
 
 template <class T>
-void fill_box(T* const lo[3], T* const hi[3], std::size_t slot, const Cloud<T>& cloud, std::size_t begin,
-              std::size_t end) {
-    for (int d = 0; d < 3; ++d) {
-        lo[d][slot] = *std::min_element(cloud.points[d] + begin, cloud.points[d] + end);
-        hi[d][slot] = *std::max_element(cloud.points[d] + begin, cloud.points[d] + end);
-    }
-}
-
-template <class T>
 void fill_boxes(const Cloud<T>& cloud, const Boxes<T>& boxes, std::size_t slots, std::size_t points_per_box) {
-    T *lo[3], *hi[3];
-    for (int d = 0; d < 3; ++d) {
-        lo[d] = const_cast<T*>(boxes.lo[d]);
-        hi[d] = const_cast<T*>(boxes.hi[d]);
-        std::fill_n(lo[d], slots, std::numeric_limits<T>::infinity());
-        std::fill_n(hi[d], slots, -std::numeric_limits<T>::infinity());
-    }
+    constexpr T outward = 1 + 8 * std::numeric_limits<T>::epsilon();
     const auto size = static_cast<std::size_t>(cloud.size);
-    for (std::size_t begin = 0, slot = 0; begin < size; begin += points_per_box, ++slot)
-        fill_box(lo, hi, slot, cloud, begin, std::min(begin + points_per_box, size));
+    for (int d = 0; d < 3; ++d) {
+        T *mid = const_cast<T*>(boxes.mid[d]), *half = const_cast<T*>(boxes.half[d]);
+        for (std::size_t slot = 0; slot < slots; ++slot) {
+            const std::size_t begin = slot * points_per_box, end = std::min(begin + points_per_box, size);
+            mid[slot] = std::numeric_limits<T>::infinity();
+            half[slot] = -std::numeric_limits<T>::infinity();
+            if (begin >= size) continue;
+            T lo = cloud.points[d][begin], hi = lo;
+            for (std::size_t k = begin + 1; k < end; ++k) {
+                lo = std::min(lo, cloud.points[d][k]);
+                hi = std::max(hi, cloud.points[d][k]);
+            }
+            mid[slot] = (lo + hi) / 2;
+            half[slot] = std::max(hi - mid[slot], mid[slot] - lo) * outward;
+        }
+    }
 }
 
 template <class T>
@@ -130,7 +227,7 @@ void prepare(Cloud<T>& cloud, const T* rows, T* values, std::int32_t* indices) {
         const T* row = rows + 3 * k;
         points[k] = {{scaled(row[0]), scaled(row[1]), scaled(row[2])}, static_cast<std::int32_t>(k)};
     }
-    sort_into_leaves(points.data(), points.data() + size);
+    LeafSort<T>{size}(points.data(), points.data() + size);
 
     const Layout layout(cloud.size);
     for (int d = 0; d < 3; ++d) {
@@ -139,6 +236,7 @@ void prepare(Cloud<T>& cloud, const T* rows, T* values, std::int32_t* indices) {
     }
     for (std::size_t k = 0; k < size; ++k) indices[k] = points[k].index;
     fill_boxes(cloud, cloud.leaf_boxes, layout.leaf_boxes, kLeaf);
+    fill_boxes(cloud, cloud.pair_boxes, layout.pair_boxes, 2 * kLeaf);
     fill_boxes(cloud, cloud.block_boxes, layout.block_boxes, kBlockPoints);
 }
 
@@ -147,10 +245,13 @@ void prepare(Cloud<T>& cloud, const T* rows, T* values, std::int32_t* indices) {
 template <class T>
 void assign_arrays(Cloud<T>& cloud, const Layout& layout, T* values) {
     for (int d = 0; d < 3; ++d, values += layout.points) cloud.points[d] = values;
-    for (int d = 0; d < 3; ++d, values += layout.leaf_boxes) cloud.leaf_boxes.lo[d] = values;
-    for (int d = 0; d < 3; ++d, values += layout.leaf_boxes) cloud.leaf_boxes.hi[d] = values;
-    for (int d = 0; d < 3; ++d, values += layout.block_boxes) cloud.block_boxes.lo[d] = values;
-    for (int d = 0; d < 3; ++d, values += layout.block_boxes) cloud.block_boxes.hi[d] = values;
+    const auto assign = [&values](Boxes<T>& boxes, std::size_t slots) {
+        for (int d = 0; d < 3; ++d, values += slots) boxes.mid[d] = values;
+        for (int d = 0; d < 3; ++d, values += slots) boxes.half[d] = values;
+    };
+    assign(cloud.leaf_boxes, layout.leaf_boxes);
+    assign(cloud.pair_boxes, layout.pair_boxes);
+    assign(cloud.block_boxes, layout.block_boxes);
 }
 
 template <class T>

@@ -16,11 +16,13 @@ constexpr std::int32_t kLeaf = 8;                     // points in a leaf
 constexpr std::int32_t kBlock = 16;                   // leaves in a block
 constexpr std::int32_t kBlockPoints = kLeaf * kBlock; // points in a block
 
-// Axis-aligned boxes, one array per bound. Unused slots are empty boxes (lo = inf, hi = -inf).
+// Axis-aligned boxes, one array per number. The distance of a point to a box costs fewer instructions
+// from its centre and half its extent than from its ends. Halves are rounded up by more than any error
+// of a difference. Unused slots are empty boxes (mid = inf, half = -inf).
 template <class T>
 struct Boxes {
-    const T* lo[3];
-    const T* hi[3];
+    const T* mid[3];
+    const T* half[3];
 };
 
 // Plain data only: the kernels are compiled for several instruction sets, and an inline member
@@ -35,6 +37,7 @@ struct Cloud {
     const T* points[3];          // padded with copies of the last point
     const std::int32_t* indices; // position in the cloud as given
     Boxes<T> leaf_boxes;
+    Boxes<T> pair_boxes; // of leaves 2k and 2k + 1
     Boxes<T> block_boxes;
 };
 
@@ -44,15 +47,16 @@ constexpr std::int32_t round_up(std::int32_t value, std::int32_t step) {
 
 // Lengths of the arrays of a cloud.
 struct Layout {
-    std::size_t points, leaf_boxes, block_boxes;
+    std::size_t points, leaf_boxes, pair_boxes, block_boxes;
 
     explicit Layout(std::int32_t size) {
         const std::int32_t blocks = round_up(size, kBlockPoints) / kBlockPoints;
         points = static_cast<std::size_t>(blocks) * kBlockPoints;
         leaf_boxes = static_cast<std::size_t>(blocks) * kBlock;
+        pair_boxes = leaf_boxes / 2;
         block_boxes = static_cast<std::size_t>(round_up(blocks, kBlock));
     }
-    std::size_t values() const { return 3 * points + 6 * leaf_boxes + 6 * block_boxes; }
+    std::size_t values() const { return 3 * points + 6 * (leaf_boxes + pair_boxes + block_boxes); }
 };
 
 // Owns the arrays of N clouds in one aligned allocation.

@@ -21,6 +21,13 @@ struct Isa {
     static constexpr int width = 64 / sizeof(T);
     static constexpr int registers = 16 / width;
 
+    static constexpr bool compares_integers = true;
+
+    static V multiply_add(V a, V b, V c) {
+        if constexpr (sizeof(T) == 4) return _mm512_fmadd_ps(a, b, c);
+        if constexpr (sizeof(T) == 8) return _mm512_fmadd_pd(a, b, c);
+    }
+
     static unsigned less(V a, V b) {
         if constexpr (sizeof(T) == 4) return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
         if constexpr (sizeof(T) == 8) return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ);
@@ -39,6 +46,21 @@ struct Isa {
             _mm256_storeu_si256(reinterpret_cast<__m256i*>(list), kept);
         }
         return __builtin_popcount(mask);
+    }
+
+    static std::int32_t select(const std::int32_t* leaves, const std::int32_t* reached, std::int32_t count,
+                               std::int32_t bits, const std::int32_t* seeds, std::int32_t* list) {
+        std::int32_t selected = 0;
+        for (std::int32_t k = 0; k < count; k += 16) {
+            const __m512i leaf = _mm512_loadu_si512(leaves + k);
+            unsigned mask = _mm512_test_epi32_mask(_mm512_loadu_si512(reached + k), _mm512_set1_epi32(bits));
+            mask &= _mm512_cmpneq_epi32_mask(leaf, _mm512_set1_epi32(seeds[0]));
+            mask &= _mm512_cmpneq_epi32_mask(leaf, _mm512_set1_epi32(seeds[1]));
+            if (count - k < 16) mask &= (1u << (count - k)) - 1;
+            _mm512_storeu_si512(list + selected, _mm512_maskz_compress_epi32(static_cast<__mmask16>(mask), leaf));
+            selected += __builtin_popcount(mask);
+        }
+        return selected;
     }
 };
 

@@ -12,17 +12,22 @@ namespace ds {
 // Working memory of a kernel, each array with the length given by ScratchLayout.
 template <class T>
 struct KernelScratch {
-    std::int32_t* near_ids;    // target blocks near the current block of queries,
-    T* near_boxes;             // and copies of their boxes, aligned to 64 bytes
-    std::int32_t* near_blocks; // those of them near the current group of queries
-    std::int32_t* near_leaves; // and their leaves
+    T* near_boxes;             // copies of the boxes of the target blocks near a block of queries, aligned to 64 bytes
+    std::int32_t* near_ids;    // and where they are among all blocks
+    std::int32_t* near_blocks; // for every group of queries in the block: the blocks near it, as positions in near_ids,
+    std::int32_t* near_leaves; // the leaves near it
+    std::int32_t* reached;     // and, as bits, its queries that may be nearest to them
+    std::int32_t* part_leaves; // for every part of a group: the leaves with such queries in the part
 };
 
 struct ScratchLayout {
-    std::size_t blocks, boxes, leaves; // lists have room for one vector past their end
+    static constexpr std::size_t groups = kBlockPoints / kLeaf, parts = kBlockPoints / 2; // at most, in a block
+
+    std::size_t blocks, boxes, leaves; // of one list; lists have room for one vector past their end
 
     explicit ScratchLayout(const Layout& targets)
         : blocks(targets.block_boxes + kBlock), boxes(6 * targets.block_boxes), leaves(targets.leaf_boxes + kBlock) {}
+    std::size_t numbers() const { return (1 + groups) * blocks + (2 * groups + parts) * leaves; }
 };
 
 // For every point of `queries` in stored order: the squared distance to the nearest point of
@@ -45,21 +50,5 @@ DS_DECLARE_KERNEL(avx2)
 DS_DECLARE_KERNEL(avx512)
 #endif
 #undef DS_DECLARE_KERNEL
-
-namespace {
-
-// Isa<T>::append where there is no instruction for it. Inlined always, so that none of it is left to the linker.
-template <int width>
-inline __attribute__((always_inline)) std::int32_t append_one_by_one(std::int32_t* list, std::int32_t base,
-                                                                     unsigned mask) {
-    std::int32_t count = 0;
-    for (int k = 0; k < width; ++k) {
-        list[count] = base + k;
-        count += static_cast<std::int32_t>(mask >> k & 1);
-    }
-    return count;
-}
-
-} // namespace
 
 } // namespace ds

@@ -14,6 +14,10 @@ struct Isa {
     static constexpr int width = 16 / sizeof(T);
     static constexpr int registers = 8 / width;
 
+    static constexpr bool compares_integers = false;
+
+    static V multiply_add(V a, V b, V c) { return a * b + c; }
+
     static unsigned less(V a, V b) {
         const auto mask = a < b;
 #ifdef __SSE2__
@@ -27,7 +31,22 @@ struct Isa {
     }
 
     static std::int32_t append(std::int32_t* list, std::int32_t base, unsigned mask) {
-        return append_one_by_one<width>(list, base, mask);
+        std::int32_t count = 0;
+        for (int k = 0; k < width; ++k) {
+            list[count] = base + k;
+            count += static_cast<std::int32_t>(mask >> k & 1);
+        }
+        return count;
+    }
+
+    static std::int32_t select(const std::int32_t* leaves, const std::int32_t* reached, std::int32_t count,
+                               std::int32_t bits, const std::int32_t* seeds, std::int32_t* list) {
+        std::int32_t selected = 0;
+        for (std::int32_t k = 0; k < count; ++k) {
+            list[selected] = leaves[k];
+            selected += ((reached[k] & bits) != 0) & (leaves[k] != seeds[0]) & (leaves[k] != seeds[1]);
+        }
+        return selected;
     }
 };
 
