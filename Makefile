@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 NATIVE := $(wildcard ds_metrics/_native/*.cpp ds_metrics/_native/*.hpp)
+SANITIZED := build/sanitized
 
-.PHONY: demo test format clean
+.PHONY: demo test sanitized format clean
 
 demo: $(INSTALLED)
 	$(BIN)/ds demo --out demo
@@ -15,6 +16,24 @@ test: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+	@mkdir -p build && echo 'int main() {}' > build/probe.cpp
+	@if $(CXX) -fsanitize=address,undefined build/probe.cpp -o build/probe 2>/dev/null && ldd build/probe | grep -q libasan; \
+	then $(MAKE) --no-print-directory sanitized; \
+	else echo "NOT RUN: the native core under sanitizers, which $(CXX) doesn't have here (gcc on Linux does)."; fi
+
+# The native core built so that reads out of bounds, overflows and the like end its tests, and fuzzed.
+sanitized: $(SANITIZED)/built
+	$(CHECKED) -m pytest --capture=sys tests/ds_metrics/native
+	$(CHECKED) tests/ds_metrics/native/fuzz.py --rounds 700
+
+CHECKED = LD_PRELOAD="$$(ldd $(SANITIZED)/ds_metrics/_native/*.so | awk '/libasan|libstdc/ {printf "%s ", $$3}')" \
+	ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=32 UBSAN_OPTIONS=print_stacktrace=1 \
+	DS_SANITIZE=1 DS_NATIVE_CORE=$(SANITIZED)/ds_metrics/_native $(BIN)/python
+
+$(SANITIZED)/built: setup.py $(NATIVE) | $(INSTALLED)
+	rm -rf $(SANITIZED)
+	DS_SANITIZE=1 $(BIN)/python setup.py --quiet build_ext --build-lib $(SANITIZED) --build-temp $(SANITIZED)/temp
+	touch $@
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

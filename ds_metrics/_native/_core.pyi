@@ -1,4 +1,4 @@
-"""The native core. Plain C-contiguous buffers in, new arrays out; the GIL is released while they compute."""
+"""The native core. Plain, aligned C-contiguous buffers in, new arrays out; the GIL is released while they compute."""
 
 from typing import Any
 
@@ -53,7 +53,8 @@ def chamfer_pairs(
     With ``squared=False`` the root of every minimum is taken before the mean. Minima are found in
     the dtype of the clouds, means are taken in float64. A value depends, to the bit, on the points of
     its two clouds, the weights and ``squared``: not on threads, instruction set, order of points or
-    the other pairs; swapping the clouds together with the weights doesn't change it either.
+    the other pairs; swapping the clouds together with the weights doesn't change it either. Distances
+    below 1e-26 of the largest coordinate of both clouds (float64: 1e-224) may be lost.
 
     Args:
         x: First clouds.
@@ -93,7 +94,7 @@ def nearest(x: Clouds, y: Clouds, threads: int = 1, isa: str = "auto") -> tuple[
 def supported_isas() -> list[str]:
     """The instruction sets of this machine, best first, from avx512, avx2 and portable."""
 
-# k-medoids. `distances` is an exactly symmetric (N, N) matrix with a zero diagonal, read in place. `order` is
+# k-medoids. `distances` is an exactly symmetric (N, N) matrix with a zero diagonal, aligned, read in place. `order` is
 # the result of `kmedoids_order`; medoids and labels count samples as the caller does. Wrong shapes, indices
 # or names raise ValueError; the values of the matrix are the caller's to check (see `ds_metrics.clustering`).
 

@@ -11,12 +11,14 @@ namespace py = pybind11;
 
 namespace {
 
+// Whether the elements can be read in place, one after the other.
+bool is_plain(const py::array& array) { return array.flags() & py::array::c_style && is_aligned(array); }
+
 std::string describe(const py::handle& value) {
     if (!py::isinstance<py::array>(value)) return py::str(py::type::of(value).attr("__name__"));
     const auto array = py::reinterpret_borrow<py::array>(value);
-    const bool contiguous = array.flags() & py::array::c_style;
-    return std::string(contiguous ? "" : "a non-contiguous ") + "array of " +
-           std::string(py::str(py::object(array.dtype()))) + " with shape " +
+    const char* layout = is_plain(array) ? "" : is_aligned(array) ? "a non-contiguous " : "an unaligned ";
+    return layout + ("array of " + std::string(py::str(py::object(array.dtype())))) + " with shape " +
            std::string(py::str(array.attr("shape")));
 }
 
@@ -29,10 +31,10 @@ std::string describe(const py::handle& value) {
 }
 
 py::array_t<std::int64_t> check_int64(const py::object& value, const char* name) {
-    constexpr const char* expected = "a C-contiguous int64 array of one dimension";
+    constexpr const char* expected = "an aligned C-contiguous int64 array of one dimension";
     if (!py::isinstance<py::array_t<std::int64_t>>(value)) raise_type(name, expected, value);
     const auto array = py::reinterpret_borrow<py::array_t<std::int64_t>>(value);
-    if (array.ndim() != 1 || !(array.flags() & py::array::c_style)) raise_value(name, expected, describe(value));
+    if (array.ndim() != 1 || !is_plain(array)) raise_value(name, expected, describe(value));
     return array;
 }
 
@@ -51,11 +53,14 @@ std::string check_isa(const std::string& isa) {
     raise_value("isa", expected + " on this machine", "'" + isa + "'");
 }
 
-void check_indices(const py::array_t<std::int64_t>& indices, std::int64_t clouds, const char* name) {
-    for (py::ssize_t k = 0; k < indices.size(); ++k)
-        if (indices.data()[k] < 0 || indices.data()[k] >= clouds)
+// A copy, as another Python thread could change the array after the check.
+std::vector<std::int64_t> check_indices(const py::array_t<std::int64_t>& array, std::int64_t clouds, const char* name) {
+    std::vector<std::int64_t> indices(array.data(), array.data() + array.size());
+    for (std::size_t k = 0; k < indices.size(); ++k)
+        if (indices[k] < 0 || indices[k] >= clouds)
             raise_value(name, "in [0, " + std::to_string(clouds) + ")",
-                        std::to_string(indices.data()[k]) + " at position " + std::to_string(k));
+                        std::to_string(indices[k]) + " at position " + std::to_string(k));
+    return indices;
 }
 
 std::vector<std::int64_t> check_lengths(const py::array_t<std::int64_t>& lengths, std::int64_t rows) {
@@ -79,11 +84,11 @@ using AnySet = std::variant<std::unique_ptr<ds::CloudSet<float>>, std::unique_pt
 class Clouds {
 public:
     Clouds(const py::object& points, const py::object& lengths, int threads) {
-        constexpr const char* expected = "a C-contiguous array of float32 or float64 with shape (T, 3)";
+        constexpr const char* expected = "an aligned C-contiguous array of float32 or float64 with shape (T, 3)";
         const bool is_float = py::isinstance<py::array_t<float>>(points);
         if (!is_float && !py::isinstance<py::array_t<double>>(points)) raise_type("points", expected, points);
         const auto array = py::reinterpret_borrow<py::array>(points);
-        if (array.ndim() != 2 || array.shape(1) != 3 || !(array.flags() & py::array::c_style))
+        if (array.ndim() != 2 || array.shape(1) != 3 || !is_plain(array))
             raise_value("points", expected, describe(points));
         check_threads(threads);
         std::vector<std::int64_t> offsets = check_lengths(check_int64(lengths, "lengths"), array.shape(0));
@@ -128,19 +133,19 @@ void visit_sets(const Clouds& x, const Clouds& y, const Body& body) {
 
 py::array_t<double> chamfer_pairs(const Clouds& x, const Clouds& y, const py::object& i, const py::object& j, double w1,
                                   double w2, bool squared, int threads, const std::string& isa) {
-    const py::array_t<std::int64_t> rows = check_int64(i, "i"), columns = check_int64(j, "j");
-    if (rows.size() != columns.size())
-        raise_value("j", "as long as `i` (" + std::to_string(rows.size()) + ")", std::to_string(columns.size()));
-    check_indices(rows, x.size(), "i");
-    check_indices(columns, y.size(), "j");
+    const py::array_t<std::int64_t> i_array = check_int64(i, "i"), j_array = check_int64(j, "j");
+    if (i_array.size() != j_array.size())
+        raise_value("j", "as long as `i` (" + std::to_string(i_array.size()) + ")", std::to_string(j_array.size()));
+    const std::vector<std::int64_t> rows = check_indices(i_array, x.size(), "i");
+    const std::vector<std::int64_t> columns = check_indices(j_array, y.size(), "j");
     check_threads(threads);
     const std::string chosen = check_isa(isa);
-    py::array_t<double> out(rows.size());
+    const py::ssize_t pairs = i_array.size();
+    py::array_t<double> out(pairs);
     visit_sets(x, y, [&](const auto& x_set, const auto& y_set) {
-        const std::int64_t *row = rows.data(), *column = columns.data(), pairs = rows.size();
         double* values = out.mutable_data();
         const py::gil_scoped_release release;
-        ds::chamfer_pairs(x_set, y_set, row, column, pairs, {w1, w2, squared}, threads, chosen, values);
+        ds::chamfer_pairs(x_set, y_set, rows.data(), columns.data(), pairs, {w1, w2, squared}, threads, chosen, values);
     });
     return out;
 }

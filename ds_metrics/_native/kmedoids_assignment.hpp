@@ -19,11 +19,12 @@ struct Assignment {
     double inertia() const { return std::accumulate(first_distance.begin(), first_distance.end(), 0.0); }
 };
 
+// A slot is always found, even among distances that are not numbers.
 inline void assign_sample(const Distances& distances, const Indices& medoids, Index sample, Assignment& out) {
     const auto row = distances[sample];
-    Index nearest = -1, second = -1;
-    float first_distance = kInfinity, second_distance = kInfinity;
-    for (Index slot = 0; slot < static_cast<Index>(medoids.size()); ++slot) {
+    Index nearest = 0, second = -1;
+    float first_distance = row[medoids[0]], second_distance = kInfinity;
+    for (Index slot = 1; slot < static_cast<Index>(medoids.size()); ++slot) {
         const float distance = row[medoids[slot]];
         // A medoid belongs to its own cluster even where a duplicate of it is a medoid too: no cluster is ever empty.
         if (distance < first_distance || medoids[slot] == sample) {

@@ -15,7 +15,7 @@ using kmedoids::Indices;
 using kmedoids::Solver;
 
 using Matrix = py::array_t<float, py::array::c_style>;
-using IndexArray = py::array_t<Index, py::array::c_style>;
+using IndexArray = py::array_t<Index, py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_>;
 
 Solver solver_from(const std::string& name) {
     if (name == "alternate") return Solver::kAlternate;
@@ -25,6 +25,7 @@ Solver solver_from(const std::string& name) {
 
 Index size_of(const Matrix& matrix) {
     if (matrix.ndim() != 2 || matrix.shape(0) != matrix.shape(1)) throw std::invalid_argument("Not a square matrix");
+    if (!is_aligned(matrix)) throw std::invalid_argument("distances are not aligned in memory");
     return matrix.shape(0);
 }
 

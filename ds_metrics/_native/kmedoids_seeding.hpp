@@ -73,6 +73,7 @@ inline Indices plus_plus(const Distances& distances, Index n_clusters, Random& r
         double most = best < 0 ? 0.0 : seeds.gain(best);
         for (int trial = 1; best >= 0 && trial < trials; ++trial) {
             const Index candidate = seeds.draw(total, random);
+            if (candidate < 0) continue;  // only with negative distances
             const double gain = seeds.gain(candidate);
             if (gain > most) {
                 most = gain;

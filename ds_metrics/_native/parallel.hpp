@@ -12,7 +12,7 @@
 namespace ds {
 
 // Calls body(worker, item) for every item, `chunk` consecutive items at a time, on up to `threads`
-// threads. The first exception is rethrown once all workers are done.
+// threads, or as many as the system grants. The first exception is rethrown once all workers are done.
 template <class Body>
 void parallel_for(std::int64_t items, std::int64_t chunk, int threads, const Body& body) {
     std::atomic<std::int64_t> next{0};
@@ -32,7 +32,11 @@ void parallel_for(std::int64_t items, std::int64_t chunk, int threads, const Bod
     const std::int64_t chunks = (items + chunk - 1) / chunk;
     const int workers = static_cast<int>(std::min<std::int64_t>(threads, chunks));
     std::vector<std::thread> pool;
-    for (int worker = 1; worker < workers; ++worker) pool.emplace_back(work, worker);
+    try {
+        for (int worker = 1; worker < workers; ++worker) pool.emplace_back(work, worker);
+    } catch (const std::exception&) {
+        // No more threads, or no memory for one. Those that run must be joined, and can do all the work.
+    }
     work(0);
     for (std::thread& thread : pool) thread.join();
     if (error) std::rethrow_exception(error);

@@ -17,7 +17,7 @@ _BLOCK = 256
 class DistanceMatrix:
     """A checked distance matrix and the canonical order in which it is solved.
 
-    A C-contiguous float32 array or CPU tensor that is exactly symmetric is used in place; anything else is
+    An aligned C-contiguous float32 array or CPU tensor that is exactly symmetric is used in place; anything else is
     copied.
 
     Args:
@@ -50,7 +50,7 @@ def _as_float32(distances: Any) -> NDArray[np.float32]:
     if len(array) < 2:
         raise ValueError(f"Argument `distances` must hold at least 2 samples, but got {len(array)}")
     with np.errstate(over="ignore"):  # what overflows is reported as not finite below
-        return np.ascontiguousarray(array, dtype=np.float32)
+        return np.require(array, np.float32, ["C_CONTIGUOUS", "ALIGNED"])
 
 
 def _symmetric(values: NDArray[np.float32]) -> NDArray[np.float32]:

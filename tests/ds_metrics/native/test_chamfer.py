@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from ds_metrics._native import _core
+from native_core import core as _core
 
 ISAS = _core.supported_isas()
 DTYPES = [np.float32, np.float64]

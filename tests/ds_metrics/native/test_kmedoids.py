@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from ds_metrics._native import _core
+from native_core import core as _core
 
 DISTANCES = np.abs(np.arange(5, dtype=np.float32)[:, None] - np.arange(5, dtype=np.float32))
 ORDER = np.arange(5)
