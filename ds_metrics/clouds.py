@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -10,6 +11,9 @@ import torch
 from torch import Tensor
 
 Clouds: TypeAlias = "Tensor | np.ndarray | Sequence[Tensor | np.ndarray] | PackedClouds"
+
+
+_CHECKED_ROWS = 2**16  # points at a time, so that a check takes little memory beside the points
 
 
 class PackedClouds(NamedTuple):
@@ -30,8 +34,9 @@ class PackedClouds(NamedTuple):
     @property
     def segments(self) -> Tensor:
         """Index of the cloud that each point belongs to, of shape ``(T,)``, beside the points."""
-        index = torch.repeat_interleave(torch.arange(len(self.lengths)), self.lengths)
-        return index.to(self.points.device)
+        device = self.points.device  # built there: the lengths are what has to be copied, not an index for each point
+        index = torch.arange(len(self.lengths), device=device)
+        return torch.repeat_interleave(index, self.lengths.to(device), output_size=len(self.points))
 
     @property
     def offsets(self) -> Tensor:
@@ -71,11 +76,18 @@ def pack_clouds(clouds: Clouds, lengths: Tensor | None = None, name: str = "clou
 
 
 def _as_floats(points: Tensor | np.ndarray, name: str) -> Tensor:
-    tensor = torch.as_tensor(points) if isinstance(points, np.ndarray) and points.dtype.kind in "fiu" else points
+    tensor = _as_tensor(points) if isinstance(points, np.ndarray) and points.dtype.kind in "fiu" else points
     if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
         kind = getattr(points, "dtype", type(points).__name__)
         raise TypeError(f"Argument `{name}` must hold floating point tensors or arrays, but got {kind}")
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def _as_tensor(array: np.ndarray) -> Tensor:
+    with warnings.catch_warnings():
+        # An array that is mapped read-only is welcome: points are only ever read.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.as_tensor(array)
 
 
 def _pack_batch(batch: Tensor, lengths: Tensor | None, name: str) -> PackedClouds:
@@ -120,8 +132,9 @@ def _pack_list(clouds: Sequence[Tensor | np.ndarray], lengths: Tensor | None, na
 
 
 def _check_finite(packed: PackedClouds, name: str) -> None:
-    bad = ~torch.isfinite(packed.points.detach()).all(dim=1)
-    if bad.any():
+    points = packed.points.detach()
+    if not all(bool(torch.isfinite(rows).all()) for rows in torch.split(points, _CHECKED_ROWS)):
+        bad = ~torch.isfinite(points).all(dim=1)
         counts = torch.bincount(packed.segments[bad], minlength=len(packed.lengths))
         first = int(counts.nonzero()[0])
         more = int((counts > 0).sum()) - 1

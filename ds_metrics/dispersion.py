@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
@@ -12,7 +14,7 @@ from torchmetrics.utilities import dim_zero_cat
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
 from ds_metrics.clustering import Clustering, Solver, cluster
 from ds_metrics.clustering.solvers import check_solver
-from ds_metrics.pairwise import check_distance, pairwise_distance
+from ds_metrics.pairwise import AllPairs, GrowingMatrix, Ranks, check_distance, memory_bytes
 
 
 class DispersionScore(Metric):
@@ -24,8 +26,11 @@ class DispersionScore(Metric):
     the last reset. It accumulates samples and clusters them on ``compute``; under distributed training over the
     samples of all ranks. See `ds_metrics.functional.dispersion_score` for what makes two scores comparable.
 
+    Under distributed training every rank computes its share of the distances, the first puts them together and
+    clusters, and all get the score and the clusters.
+
     Memory: 12 bytes a point for the samples and, from ``compute`` until the next ``update`` or ``reset``, 4 bytes
-    a pair for the distances.
+    a pair for the distances, which go to disk if they exceed ``memory_budget``.
 
     As input to ``forward`` and ``update`` the metric accepts:
 
@@ -35,7 +40,7 @@ class DispersionScore(Metric):
 
     As output of ``compute`` it returns a scalar tensor; ``forward`` returns the score of the batch alone, NaN where
     the batch has too few samples for one. The clusters and distances of the last ``compute`` are on the attributes
-    ``clustering`` and ``distances``.
+    ``clustering`` and, on the first rank, ``distances``.
 
     Args:
         n_clusters: Number of clusters, or ``"knee"`` for the knee of DS over k. Fix it to compare epochs.
@@ -44,6 +49,13 @@ class DispersionScore(Metric):
         solver: ``"fasterpam"`` or ``"alternate"`` (the paper's).
         seed: Seed of the solver's starts.
         backend: Backend of the distances.
+        memory_budget: Memory that computing the distances may take, see `ds_metrics.pairwise.pairwise_distance`.
+        store: Folder to keep the distances in, where an interrupted ``compute`` goes on; see there.
+        cluster: Dask cluster that computes the distances, see there; not under distributed training.
+        incremental: Whether ``update`` computes the distances of its samples to all before, so that ``compute`` only
+            clusters. It spreads the work over the loop and makes further computes cheap, for the memory of half a
+            matrix and about 20 bytes a point more. Without effect under distributed training, where the ranks share
+            the work at ``compute``.
         kwargs: Options of `torchmetrics.Metric`.
 
     Raises:
@@ -70,6 +82,7 @@ class DispersionScore(Metric):
     preds_lengths: list[Tensor]
     clustering: Clustering | None
     distances: Tensor | None
+    _growing: GrowingMatrix | None
 
     def __init__(
         self,
@@ -79,6 +92,10 @@ class DispersionScore(Metric):
         solver: Solver = "fasterpam",
         seed: int = 0,
         backend: str = "auto",
+        memory_budget: int | str | None = None,
+        store: str | Path | None = None,
+        cluster: str | None = None,
+        incremental: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -86,15 +103,21 @@ class DispersionScore(Metric):
             raise ValueError(f"Argument `n_clusters` must be 'knee' or a positive integer, but got {n_clusters!r}")
         check_solver(solver)
         check_distance(distance)
+        memory_bytes(memory_budget)
         self.n_clusters = n_clusters
         self.distance = distance
         self.squared = squared
         self.solver = solver
         self.seed = seed
         self.backend = backend
+        self.memory_budget = memory_budget
+        self.store = store
+        self.cluster = cluster
+        self.incremental = incremental
         self.add_state("preds_points", default=[], dist_reduce_fx="cat")
         self.add_state("preds_lengths", default=[], dist_reduce_fx="cat")
         self._forget()
+        self._begin_growing()
 
     def update(self, preds: Clouds, target: Any = None, preds_lengths: Tensor | None = None) -> None:
         """Add samples; ``target`` is ignored."""
@@ -102,15 +125,24 @@ class DispersionScore(Metric):
         self._forget()
         self.preds_points.append(packed.points.to(self._state_dtype))
         self.preds_lengths.append(packed.lengths.to(self.device))
+        self._grow(packed.lengths)
 
     def compute(self) -> Tensor:
         """Score of all samples."""
         if len(self.preds_lengths) == 0:
             raise ValueError("DispersionScore needs at least 2 samples, but `update` was never called")
-        clouds = PackedClouds(dim_zero_cat(self.preds_points), dim_zero_cat(self.preds_lengths).cpu())
+        clouds = PackedClouds(_joined(self.preds_points), _joined(self.preds_lengths).cpu())
         self._check_size(len(clouds.lengths))
-        self.distances, self.clustering = self._cluster(clouds)
-        return self._as_value(self.clustering.score)
+        if self._is_synced and self._to_sync and dist.is_available() and dist.is_initialized():
+            clustering = self._cluster_on_ranks(clouds, Ranks(self.process_group, self.device))
+        elif self._growing is not None and self._growing.covers(self.preds_points):
+            self.distances = self._growing.result()
+            clustering = self._cluster(self.distances)
+        else:
+            self.distances = self._all_pairs(clouds).run()
+            clustering = self._cluster(self.distances)
+        self.clustering = clustering
+        return self._as_value(clustering.score)
 
     def forward(self, preds: Clouds, target: Any = None, preds_lengths: Tensor | None = None) -> Tensor:
         """Add samples, and return the score of this batch alone.
@@ -120,7 +152,8 @@ class DispersionScore(Metric):
         """
         self.update(preds, target, preds_lengths)
         batch = PackedClouds(self.preds_points[-1], self.preds_lengths[-1].cpu())
-        value = self._as_value(self._cluster(batch)[1].score if len(batch.lengths) >= self._fewest else torch.nan)
+        enough = len(batch.lengths) >= self._fewest
+        value = self._as_value(self._cluster(self._all_pairs(batch).run()).score if enough else torch.nan)
         self._forward_cache = value  # type: ignore[assignment]
         return value
 
@@ -128,6 +161,11 @@ class DispersionScore(Metric):
         """Forget all samples and the clusters of the last compute."""
         super().reset()
         self._forget()
+        self._begin_growing()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the prepared clouds of an incremental metric: a copy computes anew."""
+        return {**super().__getstate__(), "_growing": None}
 
     def sync(self, *args: Any, **kwargs: Any) -> None:
         """Gather the samples of all ranks; one without samples takes part with none."""
@@ -156,9 +194,25 @@ class DispersionScore(Metric):
             packed = PackedClouds(packed.points.to(self.device), packed.lengths)
         return PackedClouds(packed.points.detach(), packed.lengths)
 
-    def _cluster(self, clouds: PackedClouds) -> tuple[Tensor, Clustering]:
-        distances = pairwise_distance(clouds, distance=self.distance, squared=self.squared, backend=self.backend)
-        return distances, cluster(distances, self.n_clusters, solver=self.solver, seed=self.seed)
+    def _all_pairs(self, clouds: PackedClouds) -> AllPairs:
+        budget = memory_bytes(self.memory_budget)
+        return AllPairs(clouds, None, self.squared, self.backend, budget, self.store, self.cluster)
+
+    def _cluster(self, distances: Tensor | None) -> Clustering:
+        return cluster(distances, self.n_clusters, solver=self.solver, seed=self.seed)
+
+    def _cluster_on_ranks(self, clouds: PackedClouds, ranks: Ranks) -> Clustering:
+        self.distances = self._all_pairs(clouds).run(ranks)
+        return ranks.from_first(lambda: self._cluster(self.distances))
+
+    def _begin_growing(self) -> None:
+        alone = not (dist.is_available() and dist.is_initialized() and dist.get_world_size(self.process_group) > 1)
+        self._growing = GrowingMatrix(self.squared, self.backend) if self.incremental and alone else None
+
+    def _grow(self, lengths: Tensor) -> None:
+        """Compute the distances of the last batch, unless the samples before came by another way than `update`."""
+        if self._growing is not None and self._growing.covers(self.preds_points[:-1]):
+            self._growing.append(PackedClouds(self.preds_points[-1], lengths))
 
     def _as_value(self, score: float) -> Tensor:
         return torch.tensor(score, dtype=torch.float32, device=self.device)
@@ -176,3 +230,10 @@ class DispersionScore(Metric):
     def _forget(self) -> None:
         self.clustering = None
         self.distances = None
+
+
+def _joined(state: list[Tensor] | Tensor) -> Tensor:
+    """The tensors of a list state as one: without a copy if it is one, and after a sync."""
+    if isinstance(state, list) and len(state) == 1:
+        return state[0]
+    return dim_zero_cat(state)

@@ -27,17 +27,24 @@ def pack_pair(
     return x, y
 
 
-def squared_distances(x: PackedClouds, y: PackedClouds) -> Tensor:
-    """Squared distance of each point of ``x[b]`` to the nearest of ``y[b]``, of shape ``(T_x,)``.
+def squared_distances(x: PackedClouds, y: PackedClouds) -> tuple[Tensor, Tensor]:
+    """Squared distance of each point of ``x[b]`` to the nearest of ``y[b]``, and of each of ``y[b]`` to ``x[b]``.
 
-    Differentiable in both: the neighbour is found without gradient, its distance is plain arithmetic.
+    Shapes ``(T_x,)`` and ``(T_y,)``. Differentiable in both: the neighbour is found without gradient, its distance
+    is plain arithmetic.
     """
-    difference = x.points - y.points[nearest_points(x, y)]
+    in_y, in_x = nearest_points(x, y)
+    return _squared(x.points, y.points, in_y), _squared(y.points, x.points, in_x)
+
+
+def _squared(points: Tensor, targets: Tensor, index: Tensor) -> Tensor:
+    difference = points - targets.index_select(0, index)
     return (difference * difference).sum(dim=1)
 
 
 def mean_per_cloud(values: Tensor, clouds: PackedClouds) -> Tensor:
-    """Mean of the points' values in each cloud, of shape ``(N,)``, summed in float64."""
-    sums = torch.zeros(len(clouds.lengths), dtype=torch.float64, device=values.device)
-    sums = sums.index_add(0, clouds.segments, values.double())
+    """Mean of the points' values in each cloud, of shape ``(N,)``, summed in float64 (Apple's GPUs have none)."""
+    dtype = torch.float32 if values.device.type == "mps" else torch.float64
+    sums = torch.zeros(len(clouds.lengths), dtype=dtype, device=values.device)
+    sums = sums.index_add(0, clouds.segments, values.to(dtype))
     return (sums / clouds.lengths.to(values.device)).to(values.dtype)

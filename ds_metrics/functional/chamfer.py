@@ -50,7 +50,7 @@ def chamfer_distance(
         tensor([8.5000])
     """
     x, y = pack_pair(p1, p2, ("p1", "p2"), (lengths1, lengths2))
-    to_y, to_x = squared_distances(x, y), squared_distances(y, x)
+    to_y, to_x = squared_distances(x, y)
     if not squared:
         to_y, to_x = _root(to_y), _root(to_x)
     return w1 * mean_per_cloud(to_y, x) + w2 * mean_per_cloud(to_x, y)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ds_metrics import clustering
 from ds_metrics.clouds import Clouds
-from ds_metrics.clustering import Solver, cluster
+from ds_metrics.clustering import Solver
 from ds_metrics.pairwise import pairwise_distance
 
 
@@ -22,6 +24,9 @@ def dispersion_score(
     solver: Solver = "fasterpam",
     seed: int = 0,
     backend: str = "auto",
+    memory_budget: int | str | None = None,
+    store: str | Path | None = None,
+    cluster: str | None = None,
     lengths: Tensor | None = None,
 ) -> Tensor:
     r"""Mean distance of the samples to the medoid of their cluster (equation 3 of the paper).
@@ -40,6 +45,10 @@ def dispersion_score(
         solver: ``"fasterpam"`` or ``"alternate"`` (the paper's), see `ds_metrics.clustering.kmedoids`.
         seed: Seed of the solver's starts.
         backend: Backend of the distances.
+        memory_budget: Memory that computing the distances may take; like the next two, see
+            `ds_metrics.pairwise.pairwise_distance`.
+        store: Folder to keep the distances in, where an interrupted computation goes on.
+        cluster: Dask cluster that computes the distances.
         lengths: Valid points of each cloud, if ``samples`` is padded.
 
     Returns:
@@ -64,6 +73,15 @@ def dispersion_score(
             raise ValueError("Argument `lengths` goes with padded point clouds, not with a distance matrix")
         distances = torch.as_tensor(samples)
     else:
-        distances = pairwise_distance(samples, distance=distance, squared=squared, backend=backend, lengths_x=lengths)
-    score = cluster(distances, n_clusters, solver=solver, seed=seed).score
+        distances = pairwise_distance(
+            samples,
+            distance=distance,
+            squared=squared,
+            backend=backend,
+            memory_budget=memory_budget,
+            store=store,
+            cluster=cluster,
+            lengths_x=lengths,
+        )
+    score = clustering.cluster(distances, n_clusters, solver=solver, seed=seed).score
     return torch.tensor(score, dtype=torch.float32, device=distances.device)

@@ -53,7 +53,8 @@ def f_score(
     if not radius > 0:
         raise ValueError(f"Argument `radius` must be positive, but got {radius}")
     gt, pred = pack_pair(gt_points, pred_points, ("gt_points", "pred_points"), (gt_lengths, pred_lengths))
-    precision, recall = _hit_share(pred, gt, radius), _hit_share(gt, pred, radius)
+    to_gt, to_pred = squared_distances(pred, gt)
+    precision, recall = _hit_share(to_gt, pred, radius), _hit_share(to_pred, gt, radius)
     if kaolin_recall:
         hits = precision * pred.lengths.to(precision.device)
         misses = (1 - recall) * gt.lengths.to(recall.device)
@@ -61,6 +62,6 @@ def f_score(
     return 2 * precision * recall / (precision + recall + eps)
 
 
-def _hit_share(x: PackedClouds, y: PackedClouds, radius: float) -> Tensor:
-    distances = squared_distances(x, y).detach().sqrt()
-    return mean_per_cloud((distances <= radius).to(distances.dtype), x)
+def _hit_share(squared: Tensor, clouds: PackedClouds, radius: float) -> Tensor:
+    distances = squared.detach().sqrt()
+    return mean_per_cloud((distances <= radius).to(distances.dtype), clouds)

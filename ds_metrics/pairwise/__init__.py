@@ -1,15 +1,42 @@
 """All-pairs distance matrices between point clouds.
 
-- `engine`: tiles, symmetry and checks; what `pairwise_distance` does.
-- `native`: the backend on the C++ core, for the CPU.
-- `reference`: the backend in plain torch, for every other device; the readable definition.
+What happens, in order of the files:
+
+- `engine`: `pairwise_distance` and its checks; opens a matrix, has its tiles computed, and puts them in.
+- `tiles`: the matrix cut into tiles; `blocks`: the distances of one tile, from blocks of prepared clouds.
+- `store`: where tiles are put together, in memory or on disk; `memory`: which of the two.
+- `ranks`, `cluster`: tiles computed by the ranks of torch.distributed, or by the workers of a Dask cluster.
+- `incremental`: a matrix that grows with every batch; `nearest`: neighbours for training losses.
 - `progress`: who wants to hear how far the engine is.
 
-A backend offers ``prepare(clouds)``, ``chamfer_pairs(x, y, i, j, ...)`` and ``nearest(x, y)``, exact for coordinates of
-any scale: it is the backend that keeps their squares within its float range.
+What computes:
+
+- `backends`: their protocol and names, what each needs, and which one computes.
+- `native`: on the C++ core, for the CPU.
+- `triton`: Triton kernels, for GPUs.
+- `kaolin`: on Kaolin's kernel, for CUDA GPUs.
+- `reference`: in plain torch, for every other device; the readable definition.
+- `batches`: what the last two share: pairs of equal sizes, a bounded batch at a time.
 """
 
-from ds_metrics.pairwise.engine import check_distance, nearest_points, pairwise_distance, resolve_backend
+from ds_metrics.pairwise.backends import resolve_backend
+from ds_metrics.pairwise.cluster import check_cluster
+from ds_metrics.pairwise.engine import AllPairs, check_distance, pairwise_distance
+from ds_metrics.pairwise.incremental import GrowingMatrix
+from ds_metrics.pairwise.memory import memory_bytes
+from ds_metrics.pairwise.nearest import nearest_points
 from ds_metrics.pairwise.progress import report_progress
+from ds_metrics.pairwise.ranks import Ranks
 
-__all__ = ["check_distance", "nearest_points", "pairwise_distance", "report_progress", "resolve_backend"]
+__all__ = [
+    "AllPairs",
+    "GrowingMatrix",
+    "Ranks",
+    "check_cluster",
+    "check_distance",
+    "memory_bytes",
+    "nearest_points",
+    "pairwise_distance",
+    "report_progress",
+    "resolve_backend",
+]

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from types import ModuleType
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
-from ds_metrics.pairwise import native, progress, reference
+from ds_metrics.pairwise.backends import load_backend, resolve_backend
+from ds_metrics.pairwise.blocks import Blocks, tile_distances
+from ds_metrics.pairwise.cluster import TileTasks, connect
+from ds_metrics.pairwise.memory import memory_bytes
+from ds_metrics.pairwise.progress import Counter
+from ds_metrics.pairwise.ranks import Ranks
+from ds_metrics.pairwise.store import DiskMatrix, Matrix, MemoryMatrix, default_root
+from ds_metrics.pairwise.tiles import Tile, TilePlan, choose_edge
 
-BACKENDS = ("auto", "native", "torch")
-_TILE = 64  # clouds a side: a tile is a fraction of a second, so that progress moves and Ctrl-C works
+_HASHED_ROWS = 2**16
+_PREPARED_SHARE = 0.5  # of the budget; the matrix, if it is kept in memory, takes no more than the other half
 
 
 def pairwise_distance(
@@ -23,6 +35,9 @@ def pairwise_distance(
     distance: str = "chamfer",
     squared: bool = True,
     backend: str = "auto",
+    memory_budget: int | str | None = None,
+    store: str | Path | None = None,
+    cluster: str | None = None,
     lengths_x: Tensor | None = None,
     lengths_y: Tensor | None = None,
 ) -> Tensor:
@@ -35,15 +50,26 @@ def pairwise_distance(
               + \frac{1}{|Y|} \sum_{q \in Y} \min_{p \in X} \|p - q\|^2
 
     Without ``y`` the result is symmetric to the bit and its diagonal is zero. Distances are exact: computed
-    from coordinate differences and averaged in float64, within 1e-6 (relative) of float64 arithmetic.
+    from coordinate differences and averaged in float64, within 1e-6 (relative) of float64 arithmetic. They depend,
+    to the bit, on the two clouds and the backend alone: not on tiles, threads, memory or where they are computed.
 
     Args:
-        x: Point clouds, ``(N, P, 3)`` or a sequence of ``(P_i, 3)``.
+        x: Point clouds, ``(N, P, 3)`` or a sequence of ``(P_i, 3)``. A memory-mapped array is read as needed.
         y: Point clouds to compare with; ``None`` compares ``x`` with itself.
         distance: ``"chamfer"``.
         squared: Whether nearest distances are squared before the mean.
-        backend: ``"native"`` (C++, CPU), ``"torch"`` (any device), or ``"auto"``: native on the CPU, torch
-            elsewhere.
+        backend: ``"native"`` (C++, CPU), ``"triton"`` or ``"kaolin"`` (CUDA), ``"torch"`` (any device), or
+            ``"auto"``, the first of them that is there for the device of ``x``.
+        memory_budget: Memory that the engine may take beside ``x`` and ``y``: bytes, or a text like ``"2GB"``; by
+            default half of what is free. A matrix over half of it goes to disk, and so does the result: a tensor
+            on the CPU that is read from its file as it is used.
+        store: Folder to keep the matrix in, under a key of data, distance, backend and version. A run that was
+            killed or interrupted goes on there at its last tile, and a finished matrix comes back at once. ``"auto"``
+            is a folder of the user's cache (``DS_CACHE_DIR``) that is removed once the matrix is complete. ``None``
+            is the same for a matrix over the budget, and for any other none.
+        cluster: Address of a Dask scheduler whose workers compute the tiles, or ``"local:N"`` for N processes on
+            this machine; needs the extra ``cluster``. Local processes are spawned, so a script that asks for them
+            keeps its own work under ``if __name__ == "__main__"``.
         lengths_x: Valid points of each cloud, if ``x`` is padded.
         lengths_y: Likewise for ``y``.
 
@@ -53,6 +79,8 @@ def pairwise_distance(
     Raises:
         TypeError: If points are not floating point numbers.
         ValueError: If an option is unknown, a cloud is empty or not finite, or a distance exceeds float32.
+        OSError: If the store can't be written, is too small or is in use.
+        KeyboardInterrupt: On Ctrl-C; its text says where the finished part is.
 
     Example:
         >>> clouds = torch.tensor([[[0.0, 0, 0]], [[1.0, 0, 0]], [[3.0, 0, 0]]])
@@ -66,39 +94,134 @@ def pairwise_distance(
     packed_y = None if y is None else _match(pack_clouds(y, lengths_y, "y"), packed_x)
     if packed_y is not None and packed_y.points.dtype != packed_x.points.dtype:
         packed_x, packed_y = (PackedClouds(c.points.double(), c.lengths) for c in (packed_x, packed_y))
-    engine = _select(backend, packed_x.points.device)
-    prepared_x = engine.prepare(packed_x)
-    prepared_y = prepared_x if packed_y is None else engine.prepare(packed_y)
-    n_rows, n_columns = len(packed_x.lengths), len((packed_y or packed_x).lengths)
-
-    matrix = np.zeros((n_rows, n_columns), dtype=np.float32)
-    done, total = 0, n_rows * (n_rows - 1) // 2 if packed_y is None else n_rows * n_columns
-    for i, j in _tiles(n_rows, n_columns, symmetric=packed_y is None):
-        values = engine.chamfer_pairs(prepared_x, prepared_y, i, j, squared=squared)
-        matrix[i, j] = _to_single(values, i, j)
-        if packed_y is None:
-            matrix[j, i] = matrix[i, j]
-        done += len(i)
-        progress.tell(done, total)
-    return torch.from_numpy(matrix).to(packed_x.points.device)
+    task = AllPairs(packed_x, packed_y, squared, backend, memory_bytes(memory_budget), store, cluster)
+    matrix = task.run()
+    assert matrix is not None
+    return matrix
 
 
-def nearest_points(x: PackedClouds, y: PackedClouds, backend: str = "auto") -> Tensor:
-    """For each point of ``x[b]``, the row of ``y.points`` that holds the nearest point of ``y[b]``.
+@dataclass(frozen=True)
+class AllPairs:
+    """The distances between all clouds of ``x`` and of ``y`` (``None``: among those of ``x``), yet to be computed.
 
-    Args:
-        x: ``N`` clouds.
-        y: As many clouds to search in.
-        backend: As for `pairwise_distance`.
-
-    Returns:
-        Row indices into ``y.points``, of shape ``(T_x,)``, int64.
+    The other attributes are the arguments of `pairwise_distance`, with the budget in bytes.
     """
-    dtype = torch.promote_types(x.points.dtype, y.points.dtype)
-    x, y = (PackedClouds(clouds.points.detach().to(dtype), clouds.lengths) for clouds in (x, y))
-    index: Tensor = _select(backend, x.points.device).nearest(x, y)
-    start = torch.repeat_interleave(y.offsets, x.lengths)
-    return index + start.to(index.device)
+
+    x: PackedClouds
+    y: PackedClouds | None = None
+    squared: bool = True
+    backend: str = "auto"
+    memory_budget: int = 2**30
+    store: str | Path | None = None
+    cluster: str | None = None
+
+    def run(self, ranks: Ranks | None = None) -> Tensor | None:
+        """Compute the matrix, in this process, on a cluster, or shared among ranks.
+
+        Args:
+            ranks: Processes that call this with the same clouds and share the work.
+
+        Returns:
+            The matrix; on all ranks but the first ``None``.
+        """
+        self._backend_name()  # refused before anything is opened
+        matrix: Matrix | None = None
+        with ExitStack() as stack:
+
+            def begin() -> tuple[TilePlan, NDArray[np.uint8]]:
+                nonlocal matrix
+                matrix = stack.enter_context(self._open(workers=1 if ranks is None else ranks.size))
+                return matrix.plan, matrix.finished
+
+            plan, finished = begin() if ranks is None else ranks.from_first(begin)
+            counter = Counter(plan.pairs, done=plan.count_pairs(finished))
+            try:
+                for tile, values in self._compute(plan, plan.tiles(finished), counter, ranks, stack):
+                    if matrix is not None:
+                        matrix.put(tile, values)
+            except KeyboardInterrupt as interrupt:
+                if not isinstance(matrix, DiskMatrix):
+                    raise
+                matrix.commit()
+                kept = plan.count_pairs(matrix.finished)
+                raise KeyboardInterrupt(
+                    f"{kept:,} of {plan.pairs:,} distances are kept in {matrix.folder}; the same call goes on there"
+                ) from interrupt
+            return None if matrix is None else self._finish(matrix)
+
+    def _open(self, workers: int) -> Matrix:
+        n_rows, n_columns = len(self.x.lengths), len((self.y or self.x).lengths)
+        room = int(_PREPARED_SHARE * self.memory_budget)
+        edge = choose_edge(max(n_rows, n_columns), self._points_per_pair, self._bytes_per_cloud, room, workers)
+        plan = TilePlan(n_rows, n_columns, edge, symmetric=self.y is None)
+        if plan.pairs and (self.store is not None or 4 * n_rows * n_columns > self.memory_budget - room):
+            root = default_root() if self._is_temporary else Path(str(self.store))
+            return DiskMatrix.open(root, self._key(), plan)
+        return MemoryMatrix(plan)
+
+    def _compute(
+        self, plan: TilePlan, tiles: Iterator[Tile], counter: Counter, ranks: Ranks | None, stack: ExitStack
+    ) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
+        backend = load_backend(self._backend_name())
+        sets = 1 if self.y is None else 2
+        capacity = int(_PREPARED_SHARE * self.memory_budget) // (sets * plan.edge * self._bytes_per_cloud)
+        rows = Blocks(self.x, backend, capacity)
+        columns = rows if self.y is None else Blocks(self.y, backend, capacity)
+
+        def compute(tile: Tile) -> NDArray[np.float32]:
+            x, y = rows.prepared(tile.rows), columns.prepared(tile.columns)
+            tell = counter.add if ranks is None else None
+            return tile_distances(tile, x, y, self._points_per_pair, backend, self.squared, tell)
+
+        if ranks is None and self.cluster is None:
+            yield from ((tile, compute(tile)) for tile in tiles)
+            return
+        if ranks is not None:
+            computed = ranks.compute(tiles, compute, plan.edge)
+        else:
+            client = stack.enter_context(connect(str(self.cluster)))
+            computed = TileTasks(client, rows, columns, self._backend_name(), self.squared).compute(tiles)
+        for tile, values in computed:
+            yield tile, values
+            counter.add(tile.pairs)
+
+    def _finish(self, matrix: Matrix) -> Tensor:
+        result = matrix.result()
+        if not isinstance(matrix, DiskMatrix):
+            return result.to(self.x.points.device)
+        if self._is_temporary:
+            matrix.remove()
+        return result
+
+    def _backend_name(self) -> str:
+        device = self.x.points.device if self.cluster is None else torch.device("cpu")
+        return resolve_backend(self.backend, device, self.x.points.dtype)
+
+    def _key(self) -> dict[str, Any]:
+        """What the bits of the matrix depend on."""
+        from ds_metrics import __version__
+
+        return {
+            "distance": "chamfer",
+            "squared": self.squared,
+            "backend": self._backend_name(),
+            "version": __version__,
+            "x": _content_hash(self.x),
+            "y": None if self.y is None else _content_hash(self.y),
+        }
+
+    @property
+    def _is_temporary(self) -> bool:
+        return self.store is None or self.store == "auto"
+
+    @property
+    def _points_per_pair(self) -> int:
+        return sum(_largest(clouds) for clouds in (self.x, self.y or self.x))
+
+    @property
+    def _bytes_per_cloud(self) -> int:
+        """Of the largest cloud once prepared: coordinates, index and boxes, see ``_native/clouds.hpp``."""
+        return 6 * self.x.points.element_size() * (max(_largest(self.x), _largest(self.y or self.x)) + 128) + 1024
 
 
 def check_distance(distance: str) -> None:
@@ -107,55 +230,19 @@ def check_distance(distance: str) -> None:
         raise ValueError(f"Argument `distance` must be 'chamfer', but got {distance!r}")
 
 
-def resolve_backend(backend: str, device: torch.device) -> str:
-    """Name of the backend that computes for points on ``device``: ``"native"`` or ``"torch"``.
-
-    Raises:
-        ValueError: If ``backend`` is unknown or can't reach the device.
-
-    Example:
-        >>> resolve_backend("auto", torch.device("cpu"))
-        'native'
-    """
-    if backend not in BACKENDS:
-        raise ValueError(f"Argument `backend` must be one of {BACKENDS}, but got {backend!r}")
-    if backend == "native" and device.type != "cpu":
-        raise ValueError(f"Argument `backend` is 'native', which needs points on the CPU, but got {device}")
-    if backend != "auto":
-        return backend
-    return "native" if device.type == "cpu" else "torch"
-
-
-def _select(backend: str, device: torch.device) -> ModuleType:
-    return {"native": native, "torch": reference}[resolve_backend(backend, device)]
-
-
 def _match(y: PackedClouds, x: PackedClouds) -> PackedClouds:
     if y.points.device != x.points.device:
         raise ValueError(f"Argument `y` must be on the device of `x`, but got {y.points.device} and {x.points.device}")
     return y
 
 
-def _tiles(n_rows: int, n_columns: int, symmetric: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Index pairs of each tile; of a symmetric matrix only those above the diagonal."""
-    for row in range(0, n_rows, _TILE):
-        for column in range(row if symmetric else 0, n_columns, _TILE):
-            i, j = np.mgrid[row : min(row + _TILE, n_rows), column : min(column + _TILE, n_columns)]
-            i, j = i.ravel(), j.ravel()
-            if symmetric and row == column:
-                i, j = i[i < j], j[i < j]
-            if len(i):
-                yield i, j
+def _largest(clouds: PackedClouds) -> int:
+    return int(clouds.lengths.max()) if len(clouds.lengths) else 1
 
 
-def _to_single(values: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore", under="ignore"):
-        single = values.astype(np.float32)
-    lost = ~np.isfinite(single) | ((single == 0) & (values > 0))
-    if lost.any():
-        pair = int(np.flatnonzero(lost)[0])
-        raise ValueError(
-            f"Argument `x` must be of a scale whose distances fit float32, "
-            f"but samples {i[pair]} and {j[pair]} are {values[pair]:.3g} apart"
-        )
-    return single
+def _content_hash(clouds: PackedClouds) -> str:
+    digest = hashlib.sha256(f"{clouds.points.dtype}".encode())
+    digest.update(clouds.lengths.numpy().tobytes())
+    for rows in torch.split(clouds.points.detach(), _HASHED_ROWS):
+        digest.update(rows.cpu().numpy().tobytes())
+    return digest.hexdigest()

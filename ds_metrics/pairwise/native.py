@@ -12,7 +12,8 @@ from ds_metrics.clouds import PackedClouds
 
 def prepare(clouds: PackedClouds) -> _core.Clouds:
     """Sort each cloud for searching, once."""
-    points = clouds.points.detach().contiguous().numpy()
+    # Unaligned only as a view into raw bytes, which tensors from numpy can be.
+    points = np.require(clouds.points.detach().numpy(), requirements=["C_CONTIGUOUS", "ALIGNED"])
     return _core.Clouds(points, clouds.lengths.numpy(), threads=torch.get_num_threads())
 
 
@@ -21,7 +22,7 @@ def chamfer_pairs(x: _core.Clouds, y: _core.Clouds, i: np.ndarray, j: np.ndarray
     return _core.chamfer_pairs(x, y, i, j, squared=squared, threads=torch.get_num_threads())
 
 
-def nearest(x: PackedClouds, y: PackedClouds) -> Tensor:
+def nearest(x: _core.Clouds, y: _core.Clouds) -> Tensor:
     """Index within ``y[b]`` of the point nearest to each point of ``x[b]``, of shape ``(T_x,)``."""
-    index = _core.nearest(prepare(x), prepare(y), threads=torch.get_num_threads())[1]
+    index = _core.nearest(x, y, threads=torch.get_num_threads())[1]
     return torch.from_numpy(index)

@@ -29,8 +29,18 @@ def report_progress(listener: Listener) -> Iterator[None]:
         _listener.reset(token)
 
 
-def tell(done: int, total: int) -> None:
-    """Pass the state on to the listener of the enclosing block, if there is one."""
-    listener = _listener.get()
-    if listener is not None:
-        listener(done, total)
+class Counter:
+    """Counts pairs and tells the listener of the enclosing block, if there is one."""
+
+    def __init__(self, total: int, done: int = 0) -> None:
+        self.total = total
+        self.done = done
+        self._listener = _listener.get()
+        if done:
+            self.add(0)
+
+    def add(self, pairs: int) -> None:
+        """Count pairs that are done."""
+        self.done += pairs
+        if self._listener is not None:
+            self._listener(self.done, self.total)

@@ -1,76 +1,62 @@
-"""The backend in plain torch: any device, a bounded block of distances at a time."""
+"""The backend in plain torch: any device, a bounded block of distances at a time; the readable definition."""
 
 from __future__ import annotations
-
-import math
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ds_metrics.clouds import PackedClouds
+from ds_metrics.pairwise import batches
+from ds_metrics.pairwise.batches import Prepared
 
-_BLOCK = 2**24  # distances held at once: 64 MB in float32
-
-
-class Cloud(NamedTuple):
-    """Points of one cloud, ``(P, 3)``, and the largest absolute coordinate among them."""
-
-    points: Tensor
-    largest: float
+# Distances held at once. A CPU is fastest where a block stays in its cache, another device where it is busy for long.
+_BLOCK, _BLOCK_ON_CPU = 2**23, 2**19
 
 
-def prepare(clouds: PackedClouds) -> list[Cloud]:
-    """The clouds one by one."""
-    points = PackedClouds(clouds.points.detach(), clouds.lengths).split()
-    largest = torch.stack([cloud.abs().max() for cloud in points]).tolist() if points else []
-    return [Cloud(*pair) for pair in zip(points, largest, strict=True)]
+def prepare(clouds: PackedClouds) -> Prepared:
+    """Find the scale of each cloud, once."""
+    return batches.prepare(clouds)
 
 
-def chamfer_pairs(x: list[Cloud], y: list[Cloud], i: np.ndarray, j: np.ndarray, squared: bool = True) -> np.ndarray:
+def chamfer_pairs(x: Prepared, y: Prepared, i: np.ndarray, j: np.ndarray, squared: bool = True) -> np.ndarray:
     """Chamfer distances of the pairs ``(x[i], y[j])``, of shape ``(K,)``, float64."""
-    exponent = 2 if squared else 1
-    values = []
-    for a, b in zip(i, j, strict=True):
-        unit = _unit(x[a], y[b])
-        to_y, to_x = _minima(x[a].points / unit, y[b].points / unit)
-        mean = (to_y.double() ** exponent).mean() + (to_x.double() ** exponent).mean()
-        values.append(mean * unit**exponent)
-    return torch.stack(values).cpu().numpy() if values else np.empty(0)
+    block = _block(x.points.device)
+    return batches.chamfer_pairs(x, y, i, j, squared, _minima, lambda n, m: block // (n * m))
 
 
-def nearest(x: PackedClouds, y: PackedClouds) -> Tensor:
+def nearest(x: Prepared, y: Prepared) -> Tensor:
     """Index within ``y[b]`` of the point nearest to each point of ``x[b]``, of shape ``(T_x,)``."""
-    index = []
-    for p, q in zip(prepare(x), prepare(y), strict=True):
-        unit = _unit(p, q)
-        targets = q.points / unit
-        index += [_distances(rows / unit, targets).argmin(dim=1) for rows in torch.split(p.points, _rows(targets))]
-    return torch.cat(index) if index else torch.empty(0, dtype=torch.int64)
-
-
-def _unit(p: Cloud, q: Cloud) -> float:
-    """Power of two that brings the largest coordinate of both to about 1, so that squares stay in the float range."""
-    largest = max(p.largest, q.largest)
-    return 2.0 ** math.frexp(largest)[1] if largest else 1.0
+    block = _block(x.points.device)
+    return batches.nearest(x, y, _nearest, lambda n, m: block // (n * m))
 
 
 def _minima(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance from each point of ``p`` to the nearest of ``q``, and the other way round."""
+    """Squared distance from each point of ``p[b]`` to the nearest of ``q[b]``, and the other way round."""
     to_q = []
-    to_p = torch.full((len(q),), torch.inf, dtype=p.dtype, device=p.device)
-    for rows in torch.split(p, _rows(q)):
-        block = _distances(rows, q)
-        to_q.append(block.amin(dim=1))
-        to_p = torch.minimum(to_p, block.amin(dim=0))
-    return torch.cat(to_q), to_p
+    to_p = torch.full(q.shape[:2], torch.inf, dtype=p.dtype, device=p.device)
+    for rows in torch.split(p, _rows(q), dim=1):
+        block = _squares(rows, q)
+        to_q.append(block.amin(dim=2))
+        to_p = torch.minimum(to_p, block.amin(dim=1))
+    return torch.cat(to_q, dim=1), to_p
 
 
-def _distances(p: Tensor, q: Tensor) -> Tensor:
-    # The expansion |p|^2 + |q|^2 - 2pq loses digits, down to negative squares.
-    return torch.cdist(p, q, compute_mode="donot_use_mm_for_euclid_dist")
+def _nearest(p: Tensor, q: Tensor) -> Tensor:
+    return torch.cat([_squares(rows, q).argmin(dim=2) for rows in torch.split(p, _rows(q), dim=1)], dim=1)
+
+
+def _squares(p: Tensor, q: Tensor) -> Tensor:
+    """Squared distances between all points of ``p[b]`` and ``q[b]``, ``(B, P, Q)``."""
+    # The expansion |p|^2 + |q|^2 - 2pq loses digits, down to negative squares. torch.cdist is exact if told so,
+    # but takes the root and, for three coordinates, a warp of the GPU for each distance.
+    x, y, z = (p[:, :, None, axis] - q[:, None, :, axis] for axis in range(3))
+    return x.square_().addcmul_(y, y).addcmul_(z, z)
 
 
 def _rows(q: Tensor) -> int:
-    return max(1, _BLOCK // len(q))
+    return max(1, _block(q.device) // (q.shape[0] * q.shape[1]))
+
+
+def _block(device: torch.device) -> int:
+    return _BLOCK_ON_CPU if device.type == "cpu" else _BLOCK

@@ -1,4 +1,4 @@
-"""The metrics under real distributed training: two processes, gloo, uneven shares."""
+"""The metrics under real distributed training: one to three gloo processes, uneven shares."""
 
 import socket
 
@@ -8,8 +8,16 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from ds_metrics import ChamferDistance, DispersionScore
+from ds_metrics.pairwise import pairwise_distance, tiles
 
-SHARES = {"uneven": ([3, 1, 2], [1]), "one rank without data": ([4, 3], [])}
+# Batch sizes of each rank.
+SHARES = {
+    "one rank": [[3, 4]],
+    "uneven": [[3, 1, 2], [1]],
+    "a rank without data": [[4, 3], []],
+    "three ranks": [[2], [1, 3], [1]],
+    "three ranks, the first without data": [[], [1, 1], [5]],
+}
 
 
 def data():
@@ -17,37 +25,109 @@ def data():
     return torch.rand(7, 20, 3, generator=generator), torch.rand(7, 20, 3, generator=generator)
 
 
-def run(rank, port, shares, out):
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    preds, target = data()
-    start = sum(shares[0]) if rank else 0
-    dispersion, chamfer = DispersionScore(n_clusters=2), ChamferDistance()
-    for size in shares[rank]:
-        dispersion.update(preds[start : start + size])
-        chamfer.update(preds[start : start + size], target[start : start + size])
-        start += size
-    values = [dispersion.compute().item(), chamfer.compute().item() if shares[1] else None]
-    out[rank] = (values, dispersion.clustering.sizes.tolist(), sum(len(p) for p in dispersion.preds_lengths))
-    dist.destroy_process_group()
+def begin(rank, size, port):
+    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
+    tiles._LARGEST_EDGE = 2  # so that there are tiles for every rank
 
 
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("shares", SHARES.values(), ids=SHARES.keys())
-def test_two_processes_equal_one(shares):
+def spawn(function, size, *args):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with mp.get_context("spawn").Manager() as manager:
         out = manager.dict()
-        mp.spawn(run, args=(port, shares, out), nprocs=2)
-        results = [out[0], out[1]]
+        mp.spawn(function, args=(size, port, out, *args), nprocs=size)
+        return [out[rank] for rank in range(size)]
+
+
+def run(rank, size, port, out, shares, store):
+    begin(rank, size, port)
+    preds, target = data()
+    start = sum(map(sum, shares[:rank]))
+    dispersion, chamfer = DispersionScore(n_clusters=2, incremental=True), ChamferDistance()
+    on_disk = DispersionScore(n_clusters=2, store=store)
+    for count in shares[rank]:
+        dispersion.update(preds[start : start + count])
+        on_disk.update(preds[start : start + count])
+        chamfer.update(preds[start : start + count], target[start : start + count])
+        start += count
+    out[rank] = {
+        "scores": [dispersion.compute().item(), on_disk.compute().item()],
+        "chamfer": chamfer.compute().item() if all(shares) else None,
+        "labels": dispersion.clustering.labels.tolist(),
+        "distances": [None if m.distances is None else m.distances.clone() for m in (dispersion, on_disk)],
+        "kept": sum(len(lengths) for lengths in dispersion.preds_lengths),
+    }
+    dist.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("shares", SHARES.values(), ids=SHARES.keys())
+def test_ranks_equal_one_process(shares, tmp_path):
+    results = spawn(run, len(shares), shares, str(tmp_path))
     preds, target = data()
     dispersion, chamfer = DispersionScore(n_clusters=2), ChamferDistance()
     dispersion.update(preds)
     chamfer.update(preds, target)
-    for rank, (values, sizes, kept) in enumerate(results):
-        assert values[0] == dispersion.compute().item()
-        if shares[1]:
-            assert values[1] == pytest.approx(chamfer.compute().item(), rel=1e-6)
-        assert sizes == dispersion.clustering.sizes.tolist()
-        assert kept == sum(shares[rank])
+    expected = dispersion.compute().item()
+    for rank, result in enumerate(results):
+        assert result["scores"] == [expected, expected]
+        if all(shares):
+            assert result["chamfer"] == pytest.approx(chamfer.compute().item(), rel=1e-6)
+        assert result["labels"] == dispersion.clustering.labels.tolist()
+        assert result["kept"] == sum(shares[rank])
+    matrix = pairwise_distance(preds)
+    assert all(torch.equal(distances, matrix) for distances in results[0]["distances"])
+    assert all(result["distances"] == [None, None] for result in results[1:])
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def run_and_fail(rank, size, port, out, reason):
+    begin(rank, size, port)
+    preds = data()[0][3 * rank : 3 * rank + 3]
+    if reason == "distances beyond float32":
+        preds = preds * 1e30
+    metric = DispersionScore(n_clusters=2, store="/dev/null" if reason == "no store" else None)
+    metric.update(preds)
+    try:
+        metric.compute()
+    except (ValueError, OSError) as error:
+        out[rank] = f"{type(error).__name__}: {error}"
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [("distances beyond float32", "ValueError: Argument `x` must be of a scale"), ("no store", "Error: ")],
+)
+def test_what_fails_on_one_rank_is_raised_on_all(reason, message):
+    results = spawn(run_and_fail, 2, reason)
+    assert message in results[0]
+    assert results[0] == results[1]
+
+
+def run_shares(rank, size, port, out):
+    """Which tiles a rank computes, and how many entries it hands over at once."""
+    begin(rank, size, port)
+    from ds_metrics.pairwise import engine, ranks
+
+    ranks._ROUND_ENTRIES = 8
+    computed, sent = [], []
+    tile_distances, gather = engine.tile_distances, dist.gather
+    engine.tile_distances = lambda tile, *args: computed.append(tile.index) or tile_distances(tile, *args)
+    dist.gather = lambda tensor, *args, **kwargs: sent.append(len(tensor)) or gather(tensor, *args, **kwargs)
+    metric = DispersionScore(n_clusters=2)
+    metric.update(data()[0][rank : rank + 2])
+    metric.compute()
+    out[rank] = computed, max(sent)
+    dist.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_each_tile_is_computed_once_and_few_are_held():
+    results = spawn(run_shares, 3)
+    computed = [tile for share, _ in results for tile in share]
+    assert sorted(computed) == list(range(21))
+    assert all(len(share) == 7 and largest <= 8 for share, largest in results)

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-HEAVY = ("matplotlib", "trimesh", "torchvision", "kaolin", "kneed", "scipy", "rich", "typer")
+HEAVY = ("matplotlib", "trimesh", "torchvision", "kaolin", "triton", "kneed", "scipy", "rich", "typer")
+HEAVY += ("distributed", "psutil")
 
 
 def loaded_by(statement):

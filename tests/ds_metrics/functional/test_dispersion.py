@@ -82,3 +82,10 @@ def test_clouds_of_different_sizes():
 def test_refuses(samples, n_clusters, message):
     with pytest.raises(ValueError, match=message):
         dispersion_score(samples, n_clusters)
+
+
+def test_resources_change_where_distances_are_but_not_the_score(tmp_path):
+    samples = torch.rand(12, 30, 3, generator=torch.Generator().manual_seed(0))
+    expected = dispersion_score(samples, 3)
+    assert torch.equal(dispersion_score(samples, 3, store=tmp_path, memory_budget="1MB"), expected)
+    assert len(list(tmp_path.glob("*/distances.npy"))) == 1

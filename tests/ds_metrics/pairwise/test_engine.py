@@ -52,8 +52,10 @@ def test_unsquared():
 def test_result_does_not_depend_on_tiles_or_threads(monkeypatch):
     clouds = mixed()
     expected = pairwise_distance(clouds)
-    for tile in (1, 3, 100):
-        monkeypatch.setattr("ds_metrics.pairwise.engine._TILE", tile)
+    for edge in (1, 3, 100):
+        monkeypatch.setattr("ds_metrics.pairwise.tiles._LARGEST_EDGE", edge)
+        assert torch.equal(pairwise_distance(clouds), expected)
+        monkeypatch.setattr("ds_metrics.pairwise.blocks._CALL_POINTS", 1000 * edge)
         assert torch.equal(pairwise_distance(clouds), expected)
     threads = torch.get_num_threads()
     try:
@@ -85,7 +87,10 @@ def test_nearest_points_at_any_scale(backend, scale):
     y = pack_clouds(torch.rand(2, 20, 3, generator=torch.Generator().manual_seed(1)) * scale)
     squares = [((p[:, None].double() - q.double()) ** 2).sum(dim=-1) for p, q in zip(x.split(), y.split(), strict=True)]
     expected = torch.cat([squares[0].argmin(dim=1), squares[1].argmin(dim=1) + 20])
-    assert torch.equal(nearest_points(x, y, backend), expected)
+    back = torch.cat([squares[0].argmin(dim=0), squares[1].argmin(dim=0) + 30])
+    in_y, in_x = nearest_points(x, y, backend)
+    assert torch.equal(in_y, expected)
+    assert torch.equal(in_x, back)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e30])

@@ -1,0 +1,193 @@
+"""The tiles of a matrix as tasks of a Dask cluster: the workers compute, this process puts together."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ds_metrics.clouds import PackedClouds
+from ds_metrics.pairwise.backends import load_backend
+from ds_metrics.pairwise.blocks import Blocks, tile_distances
+from ds_metrics.pairwise.tiles import Tile
+
+_TILES_IN_FLIGHT = 4  # for each thread of the cluster: enough that none waits, few enough to bound the memory here
+_CONNECT_SECONDS = 10
+_RETRY_SECONDS = 0.5
+_MOST_LOSSES = 10  # of one tile: more dead workers than that are no accident
+
+_Block = tuple[NDArray[Any], NDArray[np.int64]]  # points and lengths: plain buffers, which Dask sends without a copy
+
+
+@contextmanager
+def connect(cluster: str) -> Iterator[Any]:
+    """A client of the Dask scheduler at an address, or of ``"local:N"``: N worker processes on this machine.
+
+    Raises:
+        ValueError: If Dask is not installed, the text is neither, or nothing answers at the address.
+    """
+    check_cluster(cluster)
+    import distributed
+
+    if cluster.startswith("local:"):
+        workers = _worker_count(cluster)
+        threads = max(1, torch.get_num_threads() // workers)
+        with (
+            distributed.LocalCluster(workers, threads_per_worker=threads, dashboard_address=None) as started,
+            distributed.Client(started) as client,
+        ):
+            yield client
+        return
+    try:
+        client = distributed.Client(cluster, timeout=_CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise _no_cluster(cluster, str(error)) from error
+    with client:
+        yield client
+
+
+def check_cluster(cluster: str) -> None:
+    """Raise ``ValueError`` for what can't be a cluster, before there is work for it."""
+    if importlib.util.find_spec("distributed") is None:
+        raise ValueError(
+            "Argument `cluster` needs Dask, which is not installed: pip install 'dispersion-score[cluster]'"
+        )
+    if cluster.startswith("local:"):
+        _worker_count(cluster)
+    elif ":" not in cluster:
+        raise _no_cluster(cluster, "it names no port")
+
+
+def _worker_count(cluster: str) -> int:
+    count = cluster.removeprefix("local:")
+    if not count.isdecimal() or int(count) < 1:
+        raise _no_cluster(cluster, "N must be at least 1")
+    return int(count)
+
+
+def _no_cluster(cluster: str, reason: str) -> ValueError:
+    return ValueError(
+        f"Argument `cluster` must be 'local:N' or the address of a Dask scheduler, such as 'tcp://host:8786', "
+        f"but got {cluster!r}: {reason}"
+    )
+
+
+class TileTasks:
+    """Tiles computed as tasks by the workers of a cluster.
+
+    A worker that dies takes the tiles it was at and the clouds it held with it; both are sent out again.
+
+    Args:
+        client: Client of the cluster.
+        x: Clouds of the rows.
+        y: Clouds of the columns.
+        backend: Name of the backend, which runs on the CPU of the workers.
+        squared: Whether nearest distances are squared before the mean.
+    """
+
+    def __init__(self, client: Any, x: Blocks, y: Blocks, backend: str, squared: bool) -> None:
+        self._client = client
+        self._sides = (x, y)
+        self._backend = backend
+        self._squared = squared
+        self._sent: dict[tuple[int, range], Any] = {}
+        self._losses: Counter[int] = Counter()
+
+    def compute(self, tiles: Iterator[Tile]) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
+        """Yield every tile with its values, in the order in which they are finished.
+
+        Raises:
+            ChildProcessError: If a tile loses its worker again and again.
+        """
+        from distributed import KilledWorker, as_completed
+
+        running: dict[Any, Tile] = {}
+        finished = as_completed([])
+
+        def submit(tile: Tile) -> None:
+            future = self._submit(tile)
+            running[future] = tile
+            finished.add(future)
+
+        for tile in islice(tiles, self._most_in_flight()):
+            submit(tile)
+        for future in finished:
+            tile = running.pop(future)
+            try:
+                values = future.result()
+            except CancelledError:  # its worker, or one that held clouds it needs, is gone
+                self._count_loss(tile)
+                submit(tile)
+                continue
+            except KilledWorker as error:  # Dask counts too, and gives up first where nothing else was lost
+                raise _too_many_losses(tile) from error
+            yield tile, values
+            future.release()
+            for following in islice(tiles, max(0, self._most_in_flight() - len(running))):
+                submit(following)
+
+    def _most_in_flight(self) -> int:
+        threads: int = sum(self._client.nthreads().values())
+        return _TILES_IN_FLIGHT * max(1, threads)
+
+    def _submit(self, tile: Tile) -> Any:
+        symmetric = self._sides[0] is self._sides[1]
+        rows = self._send(tile, 0, tile.rows)
+        columns = self._send(tile, 0 if symmetric else 1, tile.columns)
+        # Keys of our own: a repeated tile must not be answered with the lost task of the same arguments.
+        return self._client.submit(compute_tile, tile, rows, columns, self._backend, self._squared, pure=False)
+
+    def _send(self, tile: Tile, side: int, block: range) -> Any:
+        """The clouds of a block on some worker, sent there unless they are already."""
+        sent = self._sent.get((side, block))
+        if sent is None or sent.status != "finished":
+            clouds = self._sides[side].clouds(block)
+            buffers = clouds.points.detach().cpu().numpy(), clouds.lengths.numpy()
+            sent = self._sent[side, block] = self._scatter(buffers, tile)
+        return sent
+
+    def _scatter(self, buffers: _Block, tile: Tile) -> Any:
+        from distributed.comm import CommClosedError
+
+        while True:
+            try:
+                return self._client.scatter([buffers], hash=False)[0]
+            except CommClosedError:  # the worker that was to get them has died just now
+                self._count_loss(tile)
+                time.sleep(_RETRY_SECONDS)
+
+    def _count_loss(self, tile: Tile) -> None:
+        self._losses[tile.index] += 1
+        if self._losses[tile.index] > _MOST_LOSSES:
+            raise _too_many_losses(tile)
+
+
+def _too_many_losses(tile: Tile) -> ChildProcessError:
+    return ChildProcessError(
+        f"worker after worker of the cluster was lost over samples {tile.rows.start} to {tile.rows.stop - 1} and "
+        f"{tile.columns.start} to {tile.columns.stop - 1}; do they have memory enough?"
+    )
+
+
+def compute_tile(tile: Tile, rows: _Block, columns: _Block, backend: str, squared: bool) -> NDArray[np.float32]:
+    """The task of a worker: the distances of one tile."""
+    engine = load_backend(backend)
+    same = columns is rows or tile.on_diagonal
+    x = engine.prepare(_unpack(rows))
+    y = x if same else engine.prepare(_unpack(columns))
+    points_per_pair = int(rows[1].max() + columns[1].max())
+    return tile_distances(tile, x, y, points_per_pair, engine, squared)
+
+
+def _unpack(block: _Block) -> PackedClouds:
+    points, lengths = (torch.from_numpy(np.array(buffer)) for buffer in block)  # what arrives may be read-only
+    return PackedClouds(points, lengths)

@@ -1,0 +1,94 @@
+"""A matrix that grows with every batch of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ds_metrics.clouds import PackedClouds
+from ds_metrics.pairwise.backends import load_backend, resolve_backend
+from ds_metrics.pairwise.blocks import tile_distances
+from ds_metrics.pairwise.tiles import Tile
+
+_FEW = 16  # samples that are taken together: one by one, a call for each pair of batches would cost more than its work
+
+
+class _Block(NamedTuple):
+    samples: range
+    prepared: Any
+    most_points: int
+
+
+class GrowingMatrix:
+    """Distances among all samples so far, computed as they come; to the bit those of `pairwise_distance`.
+
+    It costs what the whole matrix costs at the end, and keeps half of the matrix and the prepared clouds, about 20
+    bytes a point in float32.
+
+    Args:
+        squared: Whether nearest distances are squared before the mean.
+        backend: As for `ds_metrics.pairwise.pairwise_distance`.
+
+    Example:
+        >>> matrix = GrowingMatrix()
+        >>> for batch in torch.tensor([[[0.0, 0, 0]], [[1.0, 0, 0]], [[3.0, 0, 0]]]):
+        ...     matrix.append(PackedClouds(batch, torch.tensor([1])))
+        >>> matrix.result()
+        tensor([[ 0.,  2., 18.],
+                [ 2.,  0.,  8.],
+                [18.,  8.,  0.]])
+    """
+
+    def __init__(self, squared: bool = True, backend: str = "auto") -> None:
+        self._squared = squared
+        self._backend = backend
+        self._batches: list[PackedClouds] = []
+        self._waiting = 0  # batches at the end whose distances are not computed yet
+        self._blocks: list[_Block] = []
+        self._tiles: list[tuple[Tile, NDArray[np.float32]]] = []
+
+    def append(self, clouds: PackedClouds) -> None:
+        """Add samples, and compute their distances to all before and among themselves, as soon as there are a few."""
+        self._batches.append(clouds)
+        self._waiting += 1
+        if sum(len(batch.lengths) for batch in self._batches[-self._waiting :]) >= _FEW:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        batches = self._batches[len(self._batches) - self._waiting :]
+        lengths = torch.cat([torch.empty(0, dtype=torch.int64), *(batch.lengths for batch in batches)])
+        if len(lengths):
+            clouds = PackedClouds(torch.cat([batch.points for batch in batches]), lengths)
+            backend = load_backend(resolve_backend(self._backend, clouds.points.device, clouds.points.dtype))
+            start = self._blocks[-1].samples.stop if self._blocks else 0
+            block = _Block(range(start, start + len(lengths)), backend.prepare(clouds), int(lengths.max()))
+            tiles = []
+            for other in (*self._blocks, block):
+                tile = Tile(0, block.samples, other.samples, on_diagonal=other is block)
+                points_per_pair = block.most_points + other.most_points
+                values = tile_distances(tile, block.prepared, other.prepared, points_per_pair, backend, self._squared)
+                tiles.append((tile, values))
+            self._tiles += tiles
+            self._blocks.append(block)
+        self._waiting = 0
+
+    def covers(self, batches: Sequence[Tensor]) -> bool:
+        """Whether it was made from these very tensors of points."""
+        own = [batch.points for batch in self._batches]
+        return len(batches) == len(own) and all(a is b for a, b in zip(batches, own, strict=True))
+
+    def result(self) -> Tensor:
+        """The matrix among all samples, float32, on the CPU."""
+        self._catch_up()
+        n_samples = self._blocks[-1].samples.stop if self._blocks else 0
+        values = np.zeros((n_samples, n_samples), dtype=np.float32)
+        for tile, distances in self._tiles:
+            rows, columns = (slice(side.start, side.stop) for side in (tile.rows, tile.columns))
+            values[rows, columns] = distances
+            values[columns, rows] = distances.T
+        return torch.from_numpy(values)

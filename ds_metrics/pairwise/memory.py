@@ -1,0 +1,62 @@
+"""How much memory the engine may take."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+FREE_SHARE = 0.5  # of the free memory: the rest is for the caller and for clustering
+
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+
+
+def memory_bytes(budget: int | str | None) -> int:
+    """A memory budget in bytes.
+
+    Args:
+        budget: Bytes, a text like ``"500MB"`` or ``"2GiB"``, or ``None`` for half of the free memory.
+
+    Raises:
+        ValueError: If it is not a positive amount of memory.
+
+    Example:
+        >>> memory_bytes("1.5GB"), memory_bytes("2 KiB")
+        (1500000000, 2048)
+    """
+    if budget is None:
+        return int(FREE_SHARE * free_memory())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(budget).strip())
+    unit = _UNITS.get(match[2].upper()) if match else None
+    if match is None or unit is None or float(match[1]) * unit < 1:
+        raise ValueError(
+            f"Argument `memory_budget` must be a number of bytes or a text like '500MB' or '2GiB', but got {budget!r}"
+        )
+    return int(float(match[1]) * unit)
+
+
+def free_memory() -> int:
+    """Bytes that this process can still take: what the machine has free, or less where a control group says so."""
+    import psutil
+
+    return max(0, min([int(psutil.virtual_memory().available), *_control_group_rooms()]))
+
+
+def _control_group_rooms(root: Path = Path("/sys/fs/cgroup"), self_file: Path = Path("/proc/self/cgroup")) -> list[int]:
+    """What each control group (version 2) above this process leaves: batch systems and containers limit jobs so."""
+    try:
+        path = next(line[3:] for line in self_file.read_text().splitlines() if line.startswith("0::"))
+    except (OSError, StopIteration):
+        return []
+    group = root / path.strip("/")
+    return [room for folder in (group, *group.parents) if (room := _room(folder)) is not None]
+
+
+def _room(group: Path) -> int | None:
+    try:
+        limit = int((group / "memory.max").read_text())
+        used = int((group / "memory.current").read_text())
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no such group, or one without a limit ("max")
+        return None
+    return limit - used + int(stat.get("inactive_file", 0))  # cached files give way

@@ -1,0 +1,121 @@
+"""Tiles as tasks of a real Dask cluster of worker processes."""
+
+import os
+import signal
+import sys
+
+import pytest
+import torch
+
+from ds_metrics.pairwise import pairwise_distance, report_progress
+
+dask = pytest.importorskip("dask", reason="needs Dask: pip install 'dispersion-score[cluster]'")
+distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'dispersion-score[cluster]'")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own
+
+
+def clouds(n=60, points=40, seed=0):
+    return torch.rand(n, points, 3, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch):
+    monkeypatch.setattr("ds_metrics.pairwise.tiles._LARGEST_EDGE", 9)
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster
+
+
+def test_local_workers_give_the_same_bits():
+    assert torch.equal(pairwise_distance(clouds(), cluster="local:2"), pairwise_distance(clouds()))
+
+
+@pytest.mark.parametrize("other", [None, clouds(25, seed=1), clouds(25, seed=1).double()])
+def test_cluster_by_its_address_gives_the_same_bits(scheduler, other):
+    told = []
+    with report_progress(lambda done, total: told.append((done, total))):
+        matrix = pairwise_distance(clouds(), other, squared=False, cluster=scheduler.scheduler_address)
+    assert torch.equal(matrix, pairwise_distance(clouds(), other, squared=False))
+    pairs = 60 * 59 // 2 if other is None else 60 * 25
+    assert told[-1] == (pairs, pairs)
+
+
+def test_worker_killed_during_the_run(scheduler):
+    """It takes finished and running tiles and half of the clouds with it."""
+    client = distributed.Client(scheduler)
+    victim = sorted(client.run(os.getpid).values())[0]
+    killed = []
+
+    def kill(done, total):
+        if done > total / 4 and not killed:
+            killed.append(os.kill(victim, signal.SIGKILL))
+
+    with report_progress(kill):
+        matrix = pairwise_distance(clouds(), cluster=scheduler.scheduler_address)
+    assert killed
+    assert victim not in client.run(os.getpid).values()
+    client.close()
+    assert torch.equal(matrix, pairwise_distance(clouds()))
+
+
+def test_interrupted_cluster_run_resumes(scheduler, tmp_path):
+    def interrupt(done, total):
+        if done > total / 2:
+            raise KeyboardInterrupt
+
+    address = scheduler.scheduler_address
+    with pytest.raises(KeyboardInterrupt, match="are kept in"), report_progress(interrupt):
+        pairwise_distance(clouds(), store=tmp_path, cluster=address)
+    told = []
+    with report_progress(lambda done, total: told.append(done)):
+        matrix = pairwise_distance(clouds(), store=tmp_path, cluster=address)
+    assert told[0] > 60 * 59 / 4
+    assert torch.equal(matrix, pairwise_distance(clouds()))
+
+
+def test_errors_of_workers_come_back(scheduler):
+    with pytest.raises(ValueError, match="distances fit float32, but samples 0 and 1"):
+        pairwise_distance(clouds() * 1e30, cluster=scheduler.scheduler_address)
+
+
+class DieAtTiles(distributed.WorkerPlugin):
+    def setup(self, worker):
+        from ds_metrics.pairwise import cluster
+
+        cluster.compute_tile = lambda *args: os._exit(1)
+
+
+@pytest.mark.parametrize("most_losses", [1, 10])
+def test_tiles_that_kill_their_workers_end_the_run(tmp_path, monkeypatch, most_losses):
+    monkeypatch.setattr("ds_metrics.pairwise.cluster._MOST_LOSSES", most_losses)
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.register_plugin(DieAtTiles())
+        with pytest.raises(ChildProcessError, match=r"was lost over samples .* do they have memory enough"):
+            pairwise_distance(clouds(), store=tmp_path, cluster=cluster.scheduler_address)
+
+
+@pytest.mark.parametrize("cluster", ["local:0", "local:", "nowhere", "bar://x:1"])
+def test_refuses_what_is_no_cluster(cluster):
+    with pytest.raises(ValueError, match="`cluster` must be 'local:N' or the address of a Dask scheduler"):
+        pairwise_distance(clouds(), cluster=cluster)
+
+
+def test_nothing_at_the_address(monkeypatch):
+    monkeypatch.setattr("ds_metrics.pairwise.cluster._CONNECT_SECONDS", 0.2)
+    with pytest.raises(ValueError, match="`cluster` must be"):
+        pairwise_distance(clouds(), cluster="tcp://127.0.0.1:1")
+
+
+def test_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "distributed")
+    monkeypatch.setattr(sys, "meta_path", [])
+    with pytest.raises(ValueError, match=r"pip install 'dispersion-score\[cluster\]'"):
+        pairwise_distance(clouds(), cluster="local:2")
