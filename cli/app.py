@@ -27,6 +27,9 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         except (ValueError, OSError) as error:
             typer.echo(f"ds: {error}", err=True)
             raise typer.Exit(2) from error
+        except KeyboardInterrupt as interrupt:
+            typer.echo(f"ds: interrupted{f'; {interrupt}' if str(interrupt) else ''}", err=True)
+            raise typer.Exit(130) from interrupt
 
     return run
 
@@ -76,10 +79,26 @@ def evaluate(
         str | None, typer.Option(metavar="FILE|-", help="Write scores, clusters and provenance as JSON.")
     ] = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for three pictures.")] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps the distances: a killed run goes on there, a repeated one reuses them."),
+    ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="500MB|2GB|..",
+            help="Memory for the distances; beyond, they go to disk. Half of what is free unless given.",
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS|local:N", help="Dask scheduler, or N processes on this machine.")
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without shapes that can't be read.")] = False,
 ) -> None:
     """Score a set of shapes: Dispersion Score and, with targets, Chamfer distance and F-score."""
     from ds_cli.evaluate import run
+
+    from svr_baselines.evaluation import Resources
 
     run(
         predictions,
@@ -91,6 +110,7 @@ def evaluate(
         seed=seed,
         json=json,
         plots=plots,
+        resources=Resources(memory, store, cluster),
         skip_bad=skip_bad,
     )
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,38 @@ from torchmetrics import Metric
 from ds_metrics import DispersionScore, MetricInfo, create_metric
 from ds_metrics.clouds import Clouds
 from ds_metrics.clustering import Clustering, Curve, dispersion_curve
-from ds_metrics.pairwise import resolve_backend
+from ds_metrics.pairwise import check_cluster, memory_bytes, resolve_backend
 from ds_metrics.registry import find_metric
 from svr_baselines.data import ShapeSet
 
 SCHEMA = 1
+RESUMABLE_SAMPLES = 2000  # from here on distances take minutes: kept on disk until they are complete
 _PACKAGES = ("dispersion-score", "torch", "torchmetrics", "numpy", "scipy", "kneed", "trimesh")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What computing the distances may use, see `ds_metrics.pairwise.pairwise_distance`. No score depends on it.
+
+    Attributes:
+        memory_budget: Memory that it may take.
+        store: Folder that keeps the distances.
+        cluster: Dask cluster that computes them.
+    """
+
+    memory_budget: int | str | None = None
+    store: Path | None = None
+    cluster: str | None = None
+
+    def __post_init__(self) -> None:
+        memory_bytes(self.memory_budget)
+        if self.cluster is not None:
+            check_cluster(self.cluster)
+
+    def options(self, n_samples: int) -> dict[str, Any]:
+        """Arguments of `DispersionScore`. What takes minutes is resumable, asked for or not."""
+        store = "auto" if self.store is None and n_samples >= RESUMABLE_SAMPLES else self.store
+        return {"memory_budget": self.memory_budget, "store": store, "cluster": self.cluster}
 
 
 @dataclass(frozen=True)
@@ -72,6 +99,7 @@ def evaluate(
     metrics: Sequence[str] = (),
     n_clusters: int | str = "knee",
     seed: int = 0,
+    resources: Resources | None = None,
 ) -> Evaluation:
     """Score predicted shapes.
 
@@ -81,6 +109,7 @@ def evaluate(
         metrics: Registered names; by default the Dispersion Score and, with targets, Chamfer distance and F-score.
         n_clusters: Clusters of the Dispersion Score, or ``"knee"``.
         seed: Seed of the solver.
+        resources: What computing the distances may use.
 
     Raises:
         ValueError: If a metric is unknown or needs targets that are not there, or the samples are too few.
@@ -95,7 +124,8 @@ def evaluate(
     settings: dict[str, Any] = {}
     for info in infos:
         own = info.factory is DispersionScore
-        metric = create_metric(info.name, **({"n_clusters": n_clusters, "seed": seed} if own else {}))
+        options = {"n_clusters": n_clusters, "seed": seed, **(resources or Resources()).options(len(predictions))}
+        metric = create_metric(info.name, **(options if own else {}))
         scores[info.name] = _score(metric, info, preds, truth)
         if isinstance(metric, DispersionScore) and metric.clustering is not None and metric.distances is not None:
             dispersion = Dispersion(metric.clustering, metric.distances.numpy())
@@ -125,8 +155,15 @@ def select_metrics(names: Sequence[str], with_targets: bool) -> tuple[MetricInfo
 
 def _as_input(shapes: ShapeSet) -> Clouds:
     """One tensor where all clouds are equally large, as most metrics expect; a list otherwise."""
-    clouds = [torch.from_numpy(np.ascontiguousarray(cloud)) for cloud in shapes.clouds]
-    return torch.stack(clouds) if len({cloud.shape for cloud in clouds}) == 1 else clouds
+    clouds = [np.ascontiguousarray(cloud) for cloud in shapes.clouds]
+    if len({(cloud.shape, cloud.dtype) for cloud in clouds}) > 1:
+        return [torch.from_numpy(cloud) for cloud in clouds]
+    first = clouds[0]
+    if all(cloud.ctypes.data == first.ctypes.data + k * first.nbytes for k, cloud in enumerate(clouds)):
+        # Views of one array, end to end: a mapped file larger than memory stays where it is.
+        strides = (first.nbytes, *first.strides)
+        return torch.from_numpy(np.lib.stride_tricks.as_strided(first, (len(clouds), *first.shape), strides))
+    return torch.from_numpy(np.stack(clouds))
 
 
 def _score(metric: Metric, info: MetricInfo, preds: Clouds, targets: Clouds | None) -> float:

@@ -221,3 +221,80 @@ def test_installed_command():
     command = Path(sys.executable).parent / "ds"
     done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("dispersion-score ")
+
+
+def test_store_keeps_the_distances(array, tmp_path):
+    plain = run("eval", array, "--clusters", 3)
+    for _ in range(2):
+        result = run("eval", array, "--clusters", 3, "--store", tmp_path / "store", "--memory", "1GB")
+        assert result.stdout == plain.stdout
+    assert len(list((tmp_path / "store").glob("*/distances.npy"))) == 1
+
+
+def test_interrupted_evaluation_goes_on(array, tmp_path, monkeypatch):
+    from ds_metrics.pairwise import blocks, engine
+
+    monkeypatch.setattr("ds_metrics.pairwise.tiles._LARGEST_EDGE", 2)
+    computed = []
+
+    def interrupted(tile, *args):
+        if len(computed) == 4:
+            raise KeyboardInterrupt
+        computed.append(tile.index)
+        return blocks.tile_distances(tile, *args)
+
+    monkeypatch.setattr(engine, "tile_distances", interrupted)
+    result = run("eval", array, "--clusters", 3, "--store", tmp_path)
+    assert result.exit_code == 130
+    assert result.stdout == ""
+    assert f"ds: interrupted; 13 of 28 distances are kept in {tmp_path}" in result.stderr
+    monkeypatch.setattr(
+        engine, "tile_distances", lambda tile, *args: computed.append(tile.index) or blocks.tile_distances(tile, *args)
+    )
+    assert run("eval", array, "--clusters", 3, "--store", tmp_path).exit_code == 0
+    assert sorted(computed) == list(range(10))
+
+
+def test_long_evaluations_are_resumable_unasked(array, tmp_path, monkeypatch):
+    from ds_metrics.pairwise.store import DiskMatrix
+
+    monkeypatch.setenv("DS_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("svr_baselines.evaluation.RESUMABLE_SAMPLES", 8)
+    put, folders = DiskMatrix.put, []
+    monkeypatch.setattr(DiskMatrix, "put", lambda self, *args: folders.append(self.folder) or put(self, *args))
+    assert run("eval", array, "--clusters", 3).exit_code == 0
+    assert {folder.parent for folder in folders} == {tmp_path / "cache" / "pairwise"}
+    assert not list((tmp_path / "cache" / "pairwise").iterdir())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_cluster(array):
+    pytest.importorskip("distributed", reason="needs Dask: pip install 'dispersion-score[cluster]'")
+    result = run("eval", array, "--clusters", 3, "--cluster", "local:1")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == run("eval", array, "--clusters", 3).stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        (
+            "--memory",
+            "lots",
+            "`memory_budget` must be a number of bytes or a text like '500MB' or '2GiB', but got 'lots'",
+        ),
+        ("--cluster", "local:none", "`cluster` must be 'local:N' or the address of a Dask scheduler"),
+        ("--store", "/dev/null", "/dev/null"),
+    ],
+)
+def test_refuses_resources(array, option, value, message):
+    assert message in fails("eval", array, option, value)
+
+
+def test_a_log_shows_progress_and_time_left(array, monkeypatch):
+    monkeypatch.setattr("ds_cli.evaluate.LOG_SECONDS", 0.0)
+    monkeypatch.setattr("ds_metrics.pairwise.tiles._LARGEST_EDGE", 2)
+    stderr = run("eval", array, "--clusters", 3).stderr
+    assert "distances: 28 of 28 pairs" in stderr
+    assert "pairs, " in stderr
+    assert " a second, 0:00:0" in stderr
