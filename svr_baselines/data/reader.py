@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,6 +23,9 @@ from svr_baselines.data.shapes import BadShape, Kind, ShapeSet
 Progress = Callable[[int, int], None]
 _Cloud = tuple[npt.NDArray[Any], Kind]
 
+_FILES_PER_WORKER = 50  # a process takes a second or two to start
+_FILES_PER_TASK = 4
+
 
 def read_shapes(
     path: str | os.PathLike[str],
@@ -26,6 +34,7 @@ def read_shapes(
     seed: int = 0,
     skip_bad: bool = False,
     progress: Progress | None = None,
+    workers: int = 1,
 ) -> ShapeSet:
     """Read shapes as point clouds.
 
@@ -41,6 +50,8 @@ def read_shapes(
         seed: Seed of the drawing. The points of a shape depend on this and on its name alone.
         skip_bad: Go on without the shapes that cannot be read, and list them in `skipped`.
         progress: Called with (shapes done, shapes in all).
+        workers: Processes that read the files of a folder. They are spawned, so a script that asks for more than one
+            keeps its own work under ``if __name__ == "__main__"``.
 
     Returns:
         The shapes, named by their path below the folder without suffix, or by their index in the array.
@@ -59,6 +70,7 @@ def read_shapes(
     """
     path = Path(path)
     check_count("points", points)
+    check_count("workers", workers)
     if normalize not in ("auto", *get_args(Normalization)):
         raise ValueError(
             f"Argument `normalize` must be 'auto' or one of {get_args(Normalization)}, but got {normalize!r}."
@@ -67,41 +79,61 @@ def read_shapes(
         raise FileNotFoundError(f"No file or folder at {path}.")
     if path.is_dir():
         found = _find_files(path)
-
-        def read(name: str) -> _Cloud:
-            return _read_file(found[name], name, points, seed)
-
         names, paths = list(found), [file.relative_to(path).as_posix() for file in found.values()]
+        read = partial(_attempt, partial(_read_file, points=points, seed=seed), normalize)
+        outcomes = _map(read, list(found.values()), names, workers=workers)
     else:
         array = _open_array(path)
-
-        def read(name: str) -> _Cloud:
-            return as_points(array[int(name)]), "points"
-
         names = [f"{i:0{max(4, len(str(len(array) - 1)))}d}" for i in range(len(array))]
         paths = [f"sample {name}" for name in names]
-    shapes = _collect(str(path), zip(names, paths, strict=True), len(names), read, normalize, skip_bad, progress)
+        outcomes = map(partial(_attempt, lambda cloud, _: (as_points(cloud), "points"), normalize), array, names)
+    shapes = _collect(str(path), zip(names, paths, outcomes, strict=True), len(names), skip_bad, progress)
     return replace(shapes, settings={"points": points, "normalize": normalize, "seed": seed})
+
+
+def _attempt(read: Callable[[Any, str], _Cloud], normalize: str, source: Any, name: str) -> _Cloud | str:
+    """A shape, or what is wrong with it."""
+    try:
+        cloud, kind = read(source, name)
+        return _normalize(cloud, kind, normalize), kind
+    except ValueError as err:
+        return str(err).rstrip(".")
+
+
+def _map(
+    read: Callable[[Path, str], _Cloud | str], files: list[Path], names: list[str], workers: int
+) -> Iterator[_Cloud | str]:
+    """Read files in order, in as many processes as are worth their start."""
+    workers = min(workers, len(files) // _FILES_PER_WORKER)
+    if workers <= 1:
+        yield from map(read, files, names)
+        return
+    # Ctrl-C is for this process, which then ends the others.
+    ignore_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), ignore_interrupts)
+    try:
+        yield from pool.map(read, files, names, chunksize=_FILES_PER_TASK)
+    except BrokenProcessPool as error:
+        raise ChildProcessError("a process that reads shapes was ended; has it memory enough?") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _collect(
     source: str,
-    shapes: Iterable[tuple[str, str]],
+    shapes: Iterable[tuple[str, str, _Cloud | str]],
     total: int,
-    read: Callable[[str], _Cloud],
-    normalize: str,
     skip_bad: bool,
     progress: Progress | None,
 ) -> ShapeSet:
-    """Read every shape, good or bad, so that one run tells of all faults."""
+    """Take every shape, good or bad, so that one run tells of all faults."""
     good: dict[str, _Cloud] = {}
     bad: list[BadShape] = []
-    for done, (name, path) in enumerate(shapes, start=1):
-        try:
-            cloud, kind = read(name)
-            good[name] = _normalize(cloud, kind, normalize), kind
-        except ValueError as err:
-            bad.append(BadShape(name, path, str(err).rstrip(".")))
+    for done, (name, path, outcome) in enumerate(shapes, start=1):
+        if isinstance(outcome, str):
+            bad.append(BadShape(name, path, outcome))
+        else:
+            good[name] = outcome
         if progress is not None:
             progress(done, total)
     if bad and not (skip_bad and good):

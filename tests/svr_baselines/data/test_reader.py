@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from svr_baselines.data import BadShape, ShapeSet, pair_shapes, read_shapes
+from svr_baselines.data import BadShape, ShapeSet, pair_shapes, read_shapes, reader
 
 CLOUD = np.random.default_rng(0).random((40, 3)).astype(np.float32)
 BOX = trimesh.creation.box(extents=(1, 2, 3))
@@ -110,6 +111,39 @@ def test_progress(tmp_path):
     seen = []
     read_shapes(tmp_path / "a.npy", progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.fixture
+def many(tmp_path, monkeypatch):
+    """A folder with good and bad shapes, worth two processes."""
+    monkeypatch.setattr(reader, "_FILES_PER_WORKER", 2)
+    for k in range(9):
+        BOX.export(tmp_path / f"box-{k}.ply")
+    (tmp_path / "bad.obj").write_text("v 0 0 0\nf 1 2 3\n")
+    np.save(tmp_path / "cloud.npy", CLOUD)
+    return tmp_path
+
+
+def test_processes_read_the_same(many):
+    told = []
+    one, two = (
+        read_shapes(many, points=50, skip_bad=True, workers=workers, progress=lambda *state: told.append(state))
+        for workers in (1, 2)
+    )
+    assert two.content_hash == one.content_hash
+    assert (two.names, two.kinds, two.skipped) == (one.names, one.kinds, one.skipped)
+    assert len(one.skipped) == 1
+    assert told == [(done, 11) for done in range(1, 12)] * 2
+
+
+def die(*_):
+    os._exit(1)
+
+
+def test_a_process_that_dies_ends_the_reading(many, monkeypatch):
+    monkeypatch.setattr(reader, "_attempt", die)
+    with pytest.raises(ChildProcessError, match="a process that reads shapes was ended"):
+        read_shapes(many, workers=2)
 
 
 def test_missing_path_and_empty_folder(tmp_path):
