@@ -1,0 +1,31 @@
+"""The benchmarks of memory and of incremental metrics run, at a tiny size."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def run(script, *arguments):
+    command = [sys.executable, BENCHMARKS / script, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc: Linux only")
+def test_memory(tmp_path):
+    measured = json.loads(run("memory.py", "--clouds", 200, "--points", 16, "--folder", tmp_path))
+    assert measured["finished"]
+    assert measured["pairs"] == 200 * 199 // 2
+    assert measured["budget"] == "16000"
+    assert 0 < measured["peak_rss_megabytes"]["before"] <= measured["peak_rss_megabytes"]["after"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_incremental():
+    table = run("incremental.py", "--samples", 20, "--points", 16, "--batches", 1, 7, "--repeats", 1)
+    assert "incremental" in table
+    assert "│ 7 " in table
