@@ -21,7 +21,8 @@ from ds_metrics.clouds import PackedClouds
 BACKENDS = ("auto", "native", "triton", "kaolin", "torch")
 
 _ON_CUDA = ("triton", "kaolin")  # fastest first
-_TRITON = "needs Triton: `pip install triton` (Linux; torch's CUDA wheels bring it)"
+_OLDEST_TRITON = (3, 2)
+_TRITON = "needs Triton 3.2 or newer: `pip install triton` (Linux; torch's CUDA wheels bring it, from torch 2.6 on)"
 _COMPILER = "needs a C compiler at run time: install gcc or clang, or set CC"
 _KAOLIN = (
     "needs NVIDIA Kaolin: install the wheel for your torch and CUDA version from NVIDIA's index, see the Kaolin "
@@ -107,7 +108,7 @@ def lack(backend: str, device: torch.device) -> str | None:
     if backend == "triton":
         if device.type not in ("cpu", "cuda"):
             return f"needs points on a CUDA or ROCm GPU, but got {device}"
-        if not _imports("triton"):
+        if not _imports("triton") or _triton_version() < _OLDEST_TRITON:
             return _TRITON
         interpreted = importlib.import_module("ds_metrics.pairwise.triton").INTERPRETED
         if device.type == "cpu" and not interpreted:
@@ -121,6 +122,11 @@ def import_quietly(name: str) -> ModuleType:
     """Import a module that greets on stdout, which is for results."""
     with redirect_stdout(sys.stderr):
         return importlib.import_module(name)
+
+
+def _triton_version() -> tuple[int, ...]:
+    version: str = importlib.import_module("triton").__version__
+    return tuple(int(part) for part in version.split(".")[:2])
 
 
 @cache

@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 
+from ds_metrics.pairwise.backends import lack
+
 ROOT = Path(__file__).parents[2]
+LACK = lack("triton", torch.device("cuda"))
 
 
 def benchmark(*arguments, **environment):
@@ -23,7 +25,7 @@ def benchmark(*arguments, **environment):
     )
 
 
-@pytest.mark.skipif(find_spec("triton") is None, reason="needs Triton: pip install triton")
+@pytest.mark.skipif(LACK is not None, reason=str(LACK))
 def test_under_the_interpreter(tmp_path):
     path = tmp_path / "gpu.json"
     options = ["--device", "cpu", "--clouds", 4, "--points", 64, "--batches", 2, 3, "--repeats", 1, "--json", path]

@@ -28,6 +28,8 @@ def installed(monkeypatch):
     kernels = type(sys)("ds_metrics.pairwise.triton")
     kernels.INTERPRETED = False
     monkeypatch.setitem(sys.modules, "ds_metrics.pairwise.triton", kernels)
+    monkeypatch.setitem(sys.modules, "triton", type(sys)("triton"))
+    sys.modules["triton"].__version__ = "3.10.1+git"
     monkeypatch.setattr(backends.shutil, "which", lambda name: f"/usr/bin/{name}")
     return pretend
 
@@ -95,7 +97,7 @@ def test_refuses_what_can_not_reach_the_device(installed, backend, device, messa
 @pytest.mark.parametrize(
     ("backend", "message"),
     [
-        ("triton", "is 'triton', which needs Triton: `pip install triton`"),
+        ("triton", "is 'triton', which needs Triton 3.2 or newer: `pip install triton`"),
         ("kaolin", "is 'kaolin', which needs NVIDIA Kaolin: install the wheel for your torch and CUDA version"),
     ],
 )
@@ -103,6 +105,14 @@ def test_says_what_to_install(installed, backend, message):
     installed()
     with pytest.raises(ValueError, match=message):
         resolve_backend(backend, CUDA)
+
+
+def test_an_old_triton_is_passed_over(installed):
+    installed("triton", "kaolin")
+    sys.modules["triton"].__version__ = "3.1.0"
+    assert resolve_backend("auto", CUDA) == "kaolin"
+    with pytest.raises(ValueError, match=r"needs Triton 3\.2 or newer"):
+        resolve_backend("triton", CUDA)
 
 
 def test_triton_without_a_compiler_is_passed_over(installed, monkeypatch):
