@@ -14,7 +14,15 @@ from torchmetrics.utilities import dim_zero_cat
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
 from ds_metrics.clustering import Clustering, Solver, cluster
 from ds_metrics.clustering.solvers import check_solver
-from ds_metrics.pairwise import AllPairs, GrowingMatrix, Ranks, check_distance, memory_bytes
+from ds_metrics.pairwise import (
+    AllPairs,
+    GrowingMatrix,
+    Ranks,
+    check_backend,
+    check_cluster,
+    check_distance,
+    memory_bytes,
+)
 
 
 class DispersionScore(Metric):
@@ -103,7 +111,10 @@ class DispersionScore(Metric):
             raise ValueError(f"Argument `n_clusters` must be 'knee' or a positive integer, but got {n_clusters!r}")
         check_solver(solver)
         check_distance(distance)
+        check_backend(backend)
         memory_bytes(memory_budget)
+        if cluster is not None:
+            check_cluster(cluster)
         self.n_clusters = n_clusters
         self.distance = distance
         self.squared = squared
@@ -136,7 +147,7 @@ class DispersionScore(Metric):
         if self._is_synced and self._to_sync and dist.is_available() and dist.is_initialized():
             clustering = self._cluster_on_ranks(clouds, Ranks(self.process_group, self.device))
         elif self._growing is not None and self._growing.covers(self.preds_points):
-            self.distances = self._growing.result()
+            self.distances = self._growing.result().to(self.device)
             clustering = self._cluster(self.distances)
         else:
             self.distances = self._all_pairs(clouds).run()

@@ -19,7 +19,7 @@ What computes:
 - `batches`: what the last two share: pairs of equal sizes, a bounded batch at a time.
 """
 
-from ds_metrics.pairwise.backends import resolve_backend
+from ds_metrics.pairwise.backends import check_backend, resolve_backend
 from ds_metrics.pairwise.cluster import check_cluster
 from ds_metrics.pairwise.engine import AllPairs, check_distance, pairwise_distance
 from ds_metrics.pairwise.incremental import GrowingMatrix
@@ -32,6 +32,7 @@ __all__ = [
     "AllPairs",
     "GrowingMatrix",
     "Ranks",
+    "check_backend",
     "check_cluster",
     "check_distance",
     "memory_bytes",

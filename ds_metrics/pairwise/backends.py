@@ -66,8 +66,7 @@ def resolve_backend(backend: str, device: torch.device, dtype: torch.dtype = tor
         >>> resolve_backend("auto", torch.device("cpu"))
         'native'
     """
-    if backend not in BACKENDS:
-        raise ValueError(f"Argument `backend` must be one of {BACKENDS}, but got {backend!r}")
+    check_backend(backend)
     if dtype not in (torch.float32, torch.float64):
         raise TypeError(f"Argument `dtype` must be torch.float32 or torch.float64, but got {dtype}")
     if backend == "auto":
@@ -78,6 +77,12 @@ def resolve_backend(backend: str, device: torch.device, dtype: torch.dtype = tor
     if reason is not None:
         raise ValueError(f"Argument `backend` is {backend!r}, which {reason}")
     return backend
+
+
+def check_backend(backend: str) -> None:
+    """Raise ``ValueError`` for a name that no backend has."""
+    if backend not in BACKENDS:
+        raise ValueError(f"Argument `backend` must be one of {BACKENDS}, but got {backend!r}")
 
 
 def load_backend(name: str) -> Backend:

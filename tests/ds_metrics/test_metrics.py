@@ -170,6 +170,9 @@ def test_padded_and_listed_clouds():
         ({"n_clusters": "elbow"}, "n_clusters"),
         ({"solver": "pam"}, "solver"),
         ({"distance": "emd"}, "distance"),
+        ({"backend": "cuda"}, "backend"),
+        ({"memory_budget": "half"}, "memory_budget"),
+        ({"cluster": "local:0"}, "cluster"),
     ],
 )
 def test_refuses_options(options, argument):
