@@ -24,6 +24,8 @@ from ds_metrics._files import atomic_write
 from ds_metrics.pairwise.tiles import Tile, TilePlan
 
 _COMMIT_SECONDS = 5.0  # work that a killed run loses at most, beside its unfinished tile
+# What file systems answer, cluster ones above all, that have no locks or can't reserve space: then it goes without.
+_NOT_OFFERED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 _MATRIX, _RECORD, _FINISHED = "distances.npy", "record.json", "finished"
 
 
@@ -216,6 +218,8 @@ def _reserve(descriptor: int, size: int, folder: Path) -> None:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(descriptor, 0, size)
     except OSError as error:
+        if error.errno in _NOT_OFFERED:
+            return
         if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
             raise
         free = shutil.disk_usage(folder).free
@@ -230,8 +234,12 @@ def _lock(folder: Path) -> int:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
+        if error.errno in _NOT_OFFERED:
+            return descriptor
         os.close(descriptor)
+        if not isinstance(error, BlockingIOError):
+            raise
         raise OSError(
             f"another process is computing the distances in {folder}; wait for it, or name another store"
         ) from None

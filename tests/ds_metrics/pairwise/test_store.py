@@ -1,5 +1,6 @@
 """Matrices on disk: over the budget, resumed after a kill or Ctrl-C, refused where that would go wrong."""
 
+import errno
 import json
 import os
 import signal
@@ -179,13 +180,23 @@ def test_a_disk_too_small_is_found_before_the_work(tmp_path, monkeypatch):
     computed = count_tiles(monkeypatch)
 
     def full(descriptor, offset, size):
-        raise OSError(28, os.strerror(28))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match=r"take 6.53e-06 GB on disk, but .* has .* GB free; name another folder"):
         pairwise_distance(clouds(), store=tmp_path)
     assert not computed
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP])
+def test_file_systems_without_locks_or_reservations(tmp_path, monkeypatch, number):
+    def refuse(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    monkeypatch.setattr(store.fcntl, "flock", refuse)
+    assert torch.equal(pairwise_distance(clouds(), store=tmp_path), pairwise_distance(clouds()))
 
 
 def test_unwritable_store(tmp_path):
