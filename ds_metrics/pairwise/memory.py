@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 FREE_SHARE = 0.5  # of the free memory: the rest is for the caller and for clustering
 
@@ -42,21 +43,39 @@ def free_memory() -> int:
     return max(0, min([int(psutil.virtual_memory().available), *_control_group_rooms()]))
 
 
+class _Files(NamedTuple):
+    """What a version of control groups calls the limit, the use, and the part of the use that gives way."""
+
+    limit: str
+    used: str
+    cached: str
+
+
+_VERSION_1 = _Files("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+_VERSION_2 = _Files("memory.max", "memory.current", "inactive_file")
+
+
 def _control_group_rooms(root: Path = Path("/sys/fs/cgroup"), self_file: Path = Path("/proc/self/cgroup")) -> list[int]:
-    """What each control group (version 2) above this process leaves: batch systems and containers limit jobs so."""
+    """What each control group above this process leaves: batch systems and containers limit jobs so."""
     try:
-        path = next(line[3:] for line in self_file.read_text().splitlines() if line.startswith("0::"))
-    except (OSError, StopIteration):
+        lines = self_file.read_text().splitlines()
+    except OSError:
         return []
-    group = root / path.strip("/")
-    return [room for folder in (group, *group.parents) if (room := _room(folder)) is not None]
+    rooms = []
+    for _, controllers, path in (line.split(":", 2) for line in lines):
+        if controllers not in ("", "memory"):
+            continue
+        files, base = (_VERSION_1, root / "memory") if controllers else (_VERSION_2, root)
+        group = base / path.strip("/")
+        rooms += [room for folder in (group, *group.parents) if (room := _room(folder, files)) is not None]
+    return rooms
 
 
-def _room(group: Path) -> int | None:
+def _room(group: Path, files: _Files) -> int | None:
     try:
-        limit = int((group / "memory.max").read_text())
-        used = int((group / "memory.current").read_text())
+        limit = int((group / files.limit).read_text())
+        used = int((group / files.used).read_text())
         stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):  # no such group, or one without a limit ("max")
         return None
-    return limit - used + int(stat.get("inactive_file", 0))  # cached files give way
+    return limit - used + int(stat.get(files.cached, 0))

@@ -24,12 +24,20 @@ def test_default_is_half_of_what_is_free(monkeypatch):
     assert memory_bytes(None) == pytest.approx(free / 2, rel=0.2)
 
 
-def test_control_groups_above_limit_too(monkeypatch, tmp_path):
-    group = tmp_path / "fs" / "job" / "step"
+VERSIONS = {
+    1: ("4:memory:/job/step", "fs/memory", "limit_in_bytes", "usage_in_bytes", "total_inactive_file"),
+    2: ("0::/job/step", "fs", "max", "current", "inactive_file"),
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_control_groups_above_limit_too(monkeypatch, tmp_path, version):
+    line, base, limit, used, cached = VERSIONS[version]
+    (tmp_path / "self").write_text(f"1:cpu:/\n{line}\n")
+    group = tmp_path / base / "job" / "step"
     group.mkdir(parents=True)
-    (tmp_path / "self").write_text("1:cpu:/\n0::/job/step\n")
-    (group / "memory.max").write_text("max\n")
-    for name, text in {"max": "3000", "current": "2500", "stat": "anon 2000\ninactive_file 300\n"}.items():
+    (group / f"memory.{limit}").write_text("max\n")
+    for name, text in {limit: "3000", used: "2500", "stat": f"anon 2000\n{cached} 300\n"}.items():
         (group.parent / f"memory.{name}").write_text(text)
     rooms = memory._control_group_rooms(tmp_path / "fs", tmp_path / "self")
     assert rooms == [800]
