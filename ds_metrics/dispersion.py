@@ -164,7 +164,9 @@ class DispersionScore(Metric):
         self.update(preds, target, preds_lengths)
         batch = PackedClouds(self.preds_points[-1], self.preds_lengths[-1].cpu())
         enough = len(batch.lengths) >= self._fewest
-        value = self._as_value(self._cluster(self._all_pairs(batch).run()).score if enough else torch.nan)
+        # In this process and in memory, whatever the metric's resources: a step is no place to start a cluster for.
+        distances = AllPairs(batch, None, self.squared, self.backend).run() if enough else None
+        value = self._as_value(torch.nan if distances is None else self._cluster(distances).score)
         self._forward_cache = value  # type: ignore[assignment]
         return value
 

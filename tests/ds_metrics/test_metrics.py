@@ -115,6 +115,16 @@ def test_a_bad_batch_costs_nothing_but_itself(make):
     assert torch.equal(metric.compute(), other.compute())
 
 
+def test_forward_measures_a_batch_without_the_store_and_the_cluster(tmp_path):
+    metric, plain = (
+        DispersionScore(n_clusters=2, store=store, cluster=cluster, memory_budget=budget)
+        for store, cluster, budget in ((tmp_path, "local:1", 100), (None, None, None))
+    )
+    for batch in clouds(12).split(6):
+        assert torch.equal(metric(batch), plain(batch))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_forward_on_a_single_sample_is_nan_and_counts():
     metric = DispersionScore(n_clusters=1)
     assert metric(clouds(1)).isnan()
