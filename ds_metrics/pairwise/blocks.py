@@ -24,13 +24,13 @@ class Blocks:
     Args:
         clouds: All clouds.
         backend: Prepares them.
-        capacity: Blocks to keep, 2 at least.
+        capacity: Blocks to keep, 1 at least; 2 where rows and columns of a tile come from the same clouds.
     """
 
     def __init__(self, clouds: PackedClouds, backend: Backend, capacity: int) -> None:
         self._clouds = clouds
         self._backend = backend
-        self._capacity = max(capacity, 2)
+        self._capacity = capacity
         self._starts = np.concatenate([[0], np.cumsum(clouds.lengths.numpy())])
         self._prepared: OrderedDict[range, Any] = OrderedDict()
 

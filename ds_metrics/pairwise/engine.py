@@ -151,10 +151,13 @@ class AllPairs:
 
     def _open(self, workers: int) -> Matrix:
         n_rows, n_columns = len(self.x.lengths), len((self.y or self.x).lengths)
-        room = int(_PREPARED_SHARE * self.memory_budget)
-        edge = choose_edge(max(n_rows, n_columns), self._points_per_pair, self._bytes_per_cloud, room, workers)
+        edge = choose_edge(
+            max(n_rows, n_columns), self._points_per_pair, self._bytes_per_cloud, self._prepared_budget, workers
+        )
         plan = TilePlan(n_rows, n_columns, edge, symmetric=self.y is None)
-        if plan.pairs and (self.store is not None or 4 * n_rows * n_columns > self.memory_budget - room):
+        if plan.pairs and (
+            self.store is not None or 4 * n_rows * n_columns > self.memory_budget - self._prepared_budget
+        ):
             root = default_root() if self._is_temporary else Path(str(self.store))
             return DiskMatrix.open(root, self._key(), plan)
         return MemoryMatrix(plan)
@@ -163,10 +166,9 @@ class AllPairs:
         self, plan: TilePlan, tiles: Iterator[Tile], counter: Counter, ranks: Ranks | None, stack: ExitStack
     ) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
         backend = load_backend(self._backend_name())
-        sets = 1 if self.y is None else 2
-        capacity = int(_PREPARED_SHARE * self.memory_budget) // (sets * plan.edge * self._bytes_per_cloud)
-        rows = Blocks(self.x, backend, capacity)
-        columns = rows if self.y is None else Blocks(self.y, backend, capacity)
+        capacity = max(2, self._prepared_budget // (plan.edge * self._bytes_per_cloud))
+        rows = Blocks(self.x, backend, capacity if self.y is None else capacity // 2)
+        columns = rows if self.y is None else Blocks(self.y, backend, capacity // 2)
 
         def compute(tile: Tile) -> NDArray[np.float32]:
             x, y = rows.prepared(tile.rows), columns.prepared(tile.columns)
@@ -213,6 +215,10 @@ class AllPairs:
     @property
     def _is_temporary(self) -> bool:
         return self.store is None or self.store == "auto"
+
+    @property
+    def _prepared_budget(self) -> int:
+        return int(_PREPARED_SHARE * self.memory_budget)
 
     @property
     def _points_per_pair(self) -> int:
