@@ -122,10 +122,9 @@ def evaluate(
     scores: dict[str, float] = {}
     dispersion: Dispersion | None = None
     settings: dict[str, Any] = {}
+    own = {"n_clusters": n_clusters, "seed": seed, **(resources or Resources()).options(len(predictions))}
     for info in infos:
-        own = info.factory is DispersionScore
-        options = {"n_clusters": n_clusters, "seed": seed, **(resources or Resources()).options(len(predictions))}
-        metric = create_metric(info.name, **(options if own else {}))
+        metric = create_metric(info.name, **(own if info.factory is DispersionScore else {}))
         scores[info.name] = _score(metric, info, preds, truth)
         if isinstance(metric, DispersionScore) and metric.clustering is not None and metric.distances is not None:
             dispersion = Dispersion(metric.clustering, metric.distances.numpy())

@@ -181,9 +181,8 @@ def _too_many_losses(tile: Tile) -> ChildProcessError:
 def compute_tile(tile: Tile, rows: _Block, columns: _Block, backend: str, squared: bool) -> NDArray[np.float32]:
     """The task of a worker: the distances of one tile."""
     engine = load_backend(backend)
-    same = columns is rows or tile.on_diagonal
     x = engine.prepare(_unpack(rows))
-    y = x if same else engine.prepare(_unpack(columns))
+    y = x if tile.on_diagonal else engine.prepare(_unpack(columns))
     points_per_pair = int(rows[1].max() + columns[1].max())
     return tile_distances(tile, x, y, points_per_pair, engine, squared)
 

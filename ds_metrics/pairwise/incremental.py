@@ -13,7 +13,8 @@ from torch import Tensor
 from ds_metrics.clouds import PackedClouds
 from ds_metrics.pairwise.backends import load_backend, resolve_backend
 from ds_metrics.pairwise.blocks import tile_distances
-from ds_metrics.pairwise.tiles import Tile
+from ds_metrics.pairwise.store import MemoryMatrix
+from ds_metrics.pairwise.tiles import Tile, TilePlan
 
 _FEW = 16  # samples that are taken together: one by one, a call for each pair of batches would cost more than its work
 
@@ -86,9 +87,7 @@ class GrowingMatrix:
         """The matrix among all samples, float32, on the CPU."""
         self._catch_up()
         n_samples = self._blocks[-1].samples.stop if self._blocks else 0
-        values = np.zeros((n_samples, n_samples), dtype=np.float32)
+        matrix = MemoryMatrix(TilePlan(n_samples, n_samples, edge=max(1, n_samples), symmetric=True))
         for tile, distances in self._tiles:
-            rows, columns = (slice(side.start, side.stop) for side in (tile.rows, tile.columns))
-            values[rows, columns] = distances
-            values[columns, rows] = distances.T
-        return torch.from_numpy(values)
+            matrix.put(tile, distances)
+        return matrix.result()
