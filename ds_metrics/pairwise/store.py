@@ -218,8 +218,8 @@ def _reserve(descriptor: int, size: int, folder: Path) -> None:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(descriptor, 0, size)
     except OSError as error:
-        if error.errno in _NOT_OFFERED:
-            return
+        if error.errno in _NOT_OFFERED and os.fstat(descriptor).st_size == size:
+            return  # it is as long as it must be: only its space can't be reserved
         if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
             raise
         free = shutil.disk_usage(folder).free

@@ -199,6 +199,16 @@ def test_file_systems_without_locks_or_reservations(tmp_path, monkeypatch, numbe
     assert torch.equal(pairwise_distance(clouds(), store=tmp_path), pairwise_distance(clouds()))
 
 
+def test_a_file_that_can_not_have_its_size_is_no_store(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "truncate", refuse)
+    with pytest.raises(OSError, match="Invalid argument"):
+        pairwise_distance(clouds(), store=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_unwritable_store(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
