@@ -18,6 +18,11 @@ def mixed(sizes=(1, 2, 31, 32, 33, 70, 150), dtype=np.float32, seed=0, scale=1.0
     return pack_clouds([(cloud * scale).astype(dtype) for cloud in clouds])
 
 
+def of_unlike_scales():
+    """Clouds between which coordinates must be brought to one scale, and one of zeros only."""
+    return pack_clouds([torch.rand(9, 3) * scale for scale in (1e-40, 1e-20, 1.0, 1e18)] + [torch.zeros(2, 3)])
+
+
 def all_pairs(x, y):
     i, j = np.mgrid[: len(x.lengths), : len(y.lengths)]
     return i.ravel(), j.ravel()
