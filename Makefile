@@ -1,12 +1,14 @@
-# make demo: install, score built-in shapes, leave a picture.   make test: every check.
+# make demo: install, score built-in shapes, leave a picture.   make test: every check but one.
+# make paper: that one, against the paper's solver, which needs an environment of its own.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 NATIVE := $(wildcard ds_metrics/_native/*.cpp ds_metrics/_native/*.hpp)
 SANITIZED := build/sanitized
+PAPER := build/paper
 
-.PHONY: demo test sanitized format clean
+.PHONY: demo test sanitized paper format clean
 
 demo: $(INSTALLED)
 	$(BIN)/ds demo --out demo
@@ -33,6 +35,20 @@ CHECKED = LD_PRELOAD="$$(ldd $(SANITIZED)/ds_metrics/_native/*.so | awk '/libasa
 $(SANITIZED)/built: setup.py $(NATIVE) | $(INSTALLED)
 	rm -rf $(SANITIZED)
 	DS_SANITIZE=1 $(BIN)/python setup.py --quiet build_ext --build-lib $(SANITIZED) --build-temp $(SANITIZED)/temp
+	touch $@
+
+# scikit-learn-extra for real, with numpy 1. What numpy doesn't decide, such as torch, is that of the main environment.
+paper: $(INSTALLED)
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; \
+	then $(MAKE) --no-print-directory $(PAPER)/installed && $(PAPER)/bin/python -c 'import sklearn_extra.cluster' \
+		&& $(PAPER)/bin/python -m pytest tests/ds_metrics/clustering; \
+	else echo "NOT RUN: the paper's solver, which needs Python 3.10 or 3.11."; fi
+
+$(PAPER)/installed: $(INSTALLED)
+	rm -rf $(PAPER)
+	$(BIN)/python -m venv $(PAPER)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(echo $(PAPER)/lib/python*/site-packages)/main.pth"
+	$(PAPER)/bin/python -m pip install --quiet '.[paper]'
 	touch $@
 
 format: $(INSTALLED)

@@ -109,8 +109,14 @@ def kmedoids_solve(
     seed: int,
     n_init: int,
     max_iter: int,
+    passes: int = 0,
+    threads: int = 1,
 ) -> NDArray[np.int64]:
-    """Medoids of the best of `n_init` seeded starts of "fasterpam" or "alternate"."""
+    """Medoids of the best of `n_init` seeded starts of "fasterpam" or "alternate", the same for any `threads`.
+
+    "fasterpam" then shakes the best: it replaces a few medoids at random, repairs, and keeps what is better, until
+    `passes` times as many candidates as there are samples were looked at.
+    """
 
 def kmedoids_refine(
     distances: NDArray[np.float32],
@@ -128,6 +134,32 @@ def kmedoids_extend(
     n_clusters: int,
 ) -> NDArray[np.int64]:
     """The given medoids and, up to `n_clusters`, greedily those that lower the inertia most."""
+
+def kmedoids_grow(
+    distances: NDArray[np.float32],
+    order: NDArray[np.int64],
+    medoids: NDArray[np.int64],
+    n_clusters: int,
+    max_iter: int,
+    passes: int,
+    seed: int,
+) -> NDArray[np.int64]:
+    """`kmedoids_extend`, improved by FasterPAM where that changed something, then shaken by `passes`.
+
+    Its inertia is never above that of the given medoids.
+    """
+
+def kmedoids_resample(
+    distances: NDArray[np.float32],
+    order: NDArray[np.int64],
+    medoids: NDArray[np.int64],
+    left_out: int,
+    count: int,
+    seed: int,
+    max_iter: int,
+    threads: int,
+) -> NDArray[np.float64]:
+    """Inertia per sample of `count` random parts, `left_out` samples short: FasterPAM goes on from the medoids."""
 
 def kmedoids_assign(
     distances: NDArray[np.float32],

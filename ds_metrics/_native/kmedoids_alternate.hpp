@@ -10,7 +10,7 @@ inline Indices alternate(const Distances& distances, Indices medoids, int max_it
     for (int iteration = 0; iteration < max_iter; ++iteration) {
         const Assignment assignment = assign(distances, medoids);
         std::vector<Indices> members(medoids.size());
-        for (Index j = 0; j < distances.size(); ++j) members[assignment.nearest[j]].push_back(j);
+        for (const Index j : distances.order()) members[assignment.nearest[j]].push_back(j);
         bool changed = false;
         for (std::size_t slot = 0; slot < medoids.size(); ++slot) {
             const Index medoid = medoid_of(distances, members[slot], medoids[slot]);

@@ -1,6 +1,7 @@
-// A symmetric distance matrix read in canonical order, without copying it.
+// A symmetric distance matrix, read where it lies, and the order in which its samples are gone through.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -11,35 +12,38 @@ namespace kmedoids {
 using Index = std::int64_t;
 using Indices = std::vector<Index>;
 
-// Everything in this core counts samples by their position in `order`; only the bindings speak of original indices.
-// Each sum therefore adds the same terms in the same sequence however the caller has ordered the samples.
+// Samples are counted as the caller counts them. But wherever the sequence matters, in sums, draws and ties, they
+// are gone through in canonical order: the same terms come in the same sequence however the caller has ordered them.
 class Distances {
 public:
-    class Row {
-    public:
-        Row(const float* data, const Index* order) : data_(data), order_(order) {}
-        float operator[](Index j) const { return data_[order_[j]]; }
+    // `order` lists the samples that count, all of the matrix or a part; `position` tells where each of the matrix
+    // stands there, -1 if it doesn't. All three stay the caller's.
+    Distances(const float* data, const Indices& order, const Indices& position)
+        : data_(data), order_(order), position_(position) {}
 
-    private:
-        const float* data_;
-        const Index* order_;
-    };
-
-    Distances(const float* data, const Index* order, Index size) : data_(data), order_(order), size_(size) {}
-
-    Index size() const { return size_; }
-    Row operator[](Index i) const { return {data_ + static_cast<std::size_t>(order_[i]) * size_, order_}; }
+    Index size() const { return static_cast<Index>(order_.size()); }
+    Index extent() const { return static_cast<Index>(position_.size()); }  // of a row, and of arrays by sample
+    const float* data() const { return data_; }
+    const float* operator[](Index sample) const { return data_ + static_cast<std::size_t>(sample) * extent(); }
+    const Indices& order() const { return order_; }
+    Index position(Index sample) const { return position_[sample]; }
 
 private:
     const float* data_;
-    const Index* order_;
-    Index size_;
+    const Indices& order_;
+    const Indices& position_;
 };
+
+// For draws and ties among samples that come in an order of the caller's.
+inline void sort_canonically(const Distances& distances, Indices& samples) {
+    std::sort(samples.begin(), samples.end(),
+              [&](Index a, Index b) { return distances.position(a) < distances.position(b); });
+}
 
 // The sample with the least sum of distances to `members`, which it is one of. `incumbent` stays unless beaten.
 inline Index medoid_of(const Distances& distances, const Indices& members, Index incumbent) {
     const auto cost = [&](Index candidate) {
-        const auto row = distances[candidate];
+        const float* row = distances[candidate];
         double sum = 0.0;
         for (const Index member : members) sum += row[member];
         return sum;

@@ -1,12 +1,10 @@
 // First medoids for the solvers to improve.
 #pragma once
 
-#include "kmedoids_distances.hpp"
+#include "kmedoids_closer.hpp"
 #include "kmedoids_random.hpp"
 
-#include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <queue>
 
 namespace kmedoids {
@@ -16,65 +14,88 @@ class Seeds {
 public:
     explicit Seeds(const Distances& distances)
         : distances_(distances),
-          nearest_(distances.size(), std::numeric_limits<float>::max()),
-          chosen_(distances.size(), false) {}
+          nearest_(distances.extent(), std::numeric_limits<float>::max()),
+          cumulative_(distances.size()),
+          chosen_(distances.extent(), false),
+          closer_(distances) {}
 
     void add(Index sample) {
-        const auto row = distances_[sample];
-        for (Index j = 0; j < distances_.size(); ++j) nearest_[j] = std::min(nearest_[j], row[j]);
+        const float* row = distances_[sample];
+        for (Index j = 0; j < distances_.extent(); ++j) nearest_[j] = std::min(nearest_[j], row[j]);
         chosen_[sample] = true;
         medoids.push_back(sample);
     }
 
-    double inertia() const { return std::accumulate(nearest_.begin(), nearest_.end(), 0.0); }
-
     // By how much the inertia would fall with `sample` as one more medoid.
-    double gain(Index sample) const {
-        const auto row = distances_[sample];
+    double gain(Index sample) {
         double sum = 0.0;
-        for (Index j = 0; j < distances_.size(); ++j) {
-            const float distance = row[j];
-            if (distance < nearest_[j]) sum += static_cast<double>(nearest_[j]) - distance;
-        }
+        closer_.visit(distances_, sample, nearest_, [&](Index j, float distance) {
+            sum += static_cast<double>(nearest_[j]) - distance;
+        });
         return sum;
     }
 
-    // A sample drawn with probability proportional to its distance; never one at distance zero. -1 when all are.
-    Index draw(double total, Random& random) const {
-        const double target = random.uniform() * total;
-        double running = 0.0;
-        for (Index j = 0; j < distances_.size(); ++j) {
-            running += nearest_[j];
-            if (running > target) return j;
-        }
-        return -1;
+    // By how much the sum of squared distances would, which k-means++ lowers and draws by.
+    double potential_gain(Index sample) {
+        double sum = 0.0;
+        closer_.visit(distances_, sample, nearest_, [&](Index j, float distance) {
+            sum += square(nearest_[j]) - square(distance);
+        });
+        return sum;
     }
 
-    Index first_free() const { return std::find(chosen_.begin(), chosen_.end(), false) - chosen_.begin(); }
+    // Sums for `draw`, after the last `add`.
+    void accumulate() {
+        double sum = 0.0;
+        std::size_t position = 0;
+        for (const Index sample : distances_.order()) cumulative_[position++] = sum += square(nearest_[sample]);
+    }
+
+    // A sample drawn with probability proportional to its squared distance; never one at distance zero. -1 when all
+    // are.
+    Index draw(Random& random) const {
+        const double target = random.uniform() * cumulative_.back();
+        const auto found = std::upper_bound(cumulative_.begin(), cumulative_.end(), target);
+        return found == cumulative_.end() ? -1 : distances_.order()[found - cumulative_.begin()];
+    }
+
+    Index first_free() const {
+        const auto& order = distances_.order();
+        return *std::find_if(order.begin(), order.end(), [&](Index sample) { return !chosen_[sample]; });
+    }
+
     bool chosen(Index sample) const { return chosen_[sample]; }
 
     Indices medoids;
 
 private:
+    // In double: the square of a float can neither over- nor underflow. What is not a positive number has none.
+    static double square(float distance) {
+        return distance > 0 ? static_cast<double>(distance) * static_cast<double>(distance) : 0.0;
+    }
+
     const Distances& distances_;
     std::vector<float> nearest_;
+    std::vector<double> cumulative_;  // by position
     std::vector<bool> chosen_;
+    Closer closer_;
 };
 
-// Greedy k-means++ (Arthur & Vassilvitskii 2007) on distances as they are: each round draws 2 + log k samples and
-// keeps the one that lowers the inertia most. Once every sample is at distance zero, free samples fill the rest.
+// Greedy k-means++ (Arthur & Vassilvitskii 2007) as scikit-learn-extra has it: each round draws 2 + log k samples by
+// squared distance and keeps the one that lowers the sum of squares most. Once every sample is at distance zero, free
+// samples fill the rest.
 inline Indices plus_plus(const Distances& distances, Index n_clusters, Random& random) {
     const int trials = 2 + static_cast<int>(std::log(static_cast<double>(n_clusters)));
     Seeds seeds(distances);
-    seeds.add(static_cast<Index>(random.uniform() * static_cast<double>(distances.size())));
+    seeds.add(distances.order()[static_cast<Index>(random.uniform() * static_cast<double>(distances.size()))]);
     while (static_cast<Index>(seeds.medoids.size()) < n_clusters) {
-        const double total = seeds.inertia();
-        Index best = seeds.draw(total, random);
-        double most = best < 0 ? 0.0 : seeds.gain(best);
+        seeds.accumulate();
+        Index best = seeds.draw(random);
+        double most = best < 0 ? 0.0 : seeds.potential_gain(best);
         for (int trial = 1; best >= 0 && trial < trials; ++trial) {
-            const Index candidate = seeds.draw(total, random);
-            if (candidate < 0) continue;  // only with negative distances
-            const double gain = seeds.gain(candidate);
+            const Index candidate = seeds.draw(random);
+            if (candidate < 0) continue;  // only with infinite distances
+            const double gain = seeds.potential_gain(candidate);
             if (gain > most) {
                 most = gain;
                 best = candidate;
@@ -94,14 +115,16 @@ inline Indices extend(const Distances& distances, const Indices& medoids, Index 
     using Candidate = std::pair<double, Index>;  // gain, negated position: the earliest wins a tie
     std::priority_queue<Candidate> queue;
     if (static_cast<Index>(medoids.size()) < n_clusters) {
-        for (Index j = 0; j < distances.size(); ++j) {
-            if (!seeds.chosen(j)) queue.emplace(seeds.gain(j), -j);
+        for (Index position = 0; position < distances.size(); ++position) {
+            const Index sample = distances.order()[position];
+            if (!seeds.chosen(sample)) queue.emplace(seeds.gain(sample), -position);
         }
     }
     while (static_cast<Index>(seeds.medoids.size()) < n_clusters) {
-        const Index sample = -queue.top().second;
+        const Index position = -queue.top().second;
+        const Index sample = distances.order()[position];
         queue.pop();
-        const Candidate fresh{seeds.gain(sample), -sample};
+        const Candidate fresh{seeds.gain(sample), -position};
         if (queue.empty() || fresh > queue.top()) {
             seeds.add(sample);
         } else {

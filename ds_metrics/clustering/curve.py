@@ -11,17 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ds_metrics._native import _core
+from ds_metrics.clustering.interval import check_level, confidence_interval
 from ds_metrics.clustering.knee import find_knee
 from ds_metrics.clustering.matrix import DistanceMatrix
 from ds_metrics.clustering.result import Clustering, Curve, Solver
 from ds_metrics.clustering.solvers import (
     MAX_ITER,
-    best_of_starts,
+    WARM_STARTED,
     check_integer,
+    check_seed,
     check_solver,
     clustering_from,
-    default_starts,
+    default_passes,
     kmedoids,
+    solve,
 )
 
 FULL_GRID = 64
@@ -36,15 +39,16 @@ def dispersion_curve(
 ) -> Curve:
     """Compute the Dispersion Score over the number of clusters, and its knee.
 
-    Each point of the curve is the better of two solutions: that of seeded starts of its own, and the solution of the
-    point before with greedy additions, improved. So the scores never increase.
+    The solution of each point is that of the point before with greedy additions, improved, so that the scores never
+    increase. With ``"fasterpam"`` this is all, and the whole curve takes little more than its most expensive point
+    would alone; with the other solvers it is the better of this and of a solution of its own.
 
     Args:
         distances: ``(N, N)`` array or tensor of pairwise distances, see :func:`kmedoids`.
         n_clusters: strictly ascending, each from 1 to N - 1. By default all of them up to N = 64; above,
             about 40 evenly spaced in the logarithm from 1 to N // 2, as the knee is where k is small against
             N, and beyond N / 2 most clusters are single samples.
-        solver: ``"fasterpam"`` or ``"alternate"``.
+        solver: see :func:`kmedoids`.
         seed: of the random starts.
 
     Returns:
@@ -65,18 +69,25 @@ def dispersion_curve(
 
 
 def cluster(
-    distances: Any, n_clusters: int | Literal["knee"] = "knee", solver: Solver = "fasterpam", seed: int = 0
+    distances: Any,
+    n_clusters: int | Literal["knee"] = "knee",
+    solver: Solver = "fasterpam",
+    seed: int = 0,
+    confidence: float | None = None,
 ) -> Clustering:
     """Cluster samples, into as many clusters as the knee of the Dispersion Score says unless told otherwise.
 
     Args:
         distances: ``(N, N)`` array or tensor of pairwise distances, see :func:`kmedoids`.
         n_clusters: from 1 to N - 1, or ``"knee"`` (section 3.3 of the paper).
-        solver: ``"fasterpam"`` or ``"alternate"``.
+        solver: see :func:`kmedoids`.
         seed: of the random starts.
+        confidence: level of a confidence interval of the score, such as 0.95, see :func:`confidence_interval`. It
+            takes the number of clusters as given, also at the knee.
 
     Returns:
-        The clustering; with ``"knee"`` the curve is in its ``curve``.
+        The clustering; with ``"knee"`` the curve is in its ``curve``, with ``confidence`` the interval in its
+        ``interval``.
 
     Raises:
         TypeError: if an argument has the wrong type.
@@ -89,14 +100,22 @@ def cluster(
         >>> found.n_clusters, found.score, found.curve.knee_method
         (3, 0.5, 'kneedle')
     """
+    level = None if confidence is None else check_level("confidence", confidence)
+    found = _cluster(distances, n_clusters, solver, seed)
+    return found if level is None else replace(found, interval=confidence_interval(distances, found, level))
+
+
+def _cluster(distances: Any, n_clusters: int | Literal["knee"], solver: Solver, seed: int) -> Clustering:
     if isinstance(n_clusters, str):
         if n_clusters != "knee":
             raise ValueError(f'Argument `n_clusters` must be an integer or "knee", but got {n_clusters!r}')
         matrix = DistanceMatrix(distances)
         curve, path = _curve_and_path(matrix, None, solver, seed)
         at_knee = next(found for found in path if found.n_clusters == curve.knee)
-        # The curve spends few starts on each point; the one that is reported gets as many as `kmedoids` takes.
-        thorough = best_of_starts(matrix, curve.knee, solver, seed, default_starts(solver, len(matrix)))
+        if solver not in WARM_STARTED:
+            return replace(at_knee, curve=curve)
+        # The curve spends little on each point; the one that is reported gets as much as `kmedoids` takes.
+        thorough = solve(matrix, curve.knee, solver, seed)
         found = min(at_knee, thorough, key=lambda found: found.inertia)
         scores = np.where(curve.n_clusters >= curve.knee, np.minimum(curve.scores, found.score), curve.scores)
         return replace(found, curve=replace(curve, scores=scores))
@@ -107,20 +126,29 @@ def _curve_and_path(
     matrix: DistanceMatrix, n_clusters: Sequence[int] | NDArray[np.int64] | None, solver: Solver, seed: int
 ) -> tuple[Curve, list[Clustering]]:
     check_solver(solver)
-    seed = check_integer("seed", seed, 0, 2**64 - 1)
+    seed = check_seed(seed, solver)
     grid = _default_grid(len(matrix)) if n_clusters is None else _check_grid(n_clusters, len(matrix))
-    starts = max(1, default_starts(solver, len(matrix)) // 5)
-    path: list[Clustering] = []
-    for k in grid:
-        candidates = [best_of_starts(matrix, k, solver, seed, starts)]
-        if path:
-            grown = _core.kmedoids_extend(matrix.values, matrix.order, path[-1].medoids, k)
-            warm = _core.kmedoids_refine(matrix.values, matrix.order, grown, solver, MAX_ITER)
-            candidates.append(clustering_from(matrix, warm, solver, seed))
-        path.append(min(candidates, key=lambda found: found.inertia))
+    path = [solve(matrix, grid[0], solver, seed)]
+    for k in grid[1:]:
+        path.append(_next_point(matrix, path[-1], k, solver, seed))
     scores = np.array([found.score for found in path])
     knee = find_knee(grid, scores)
     return Curve(np.array(grid, dtype=np.int64), scores, knee.n_clusters, knee.method), path
+
+
+def _next_point(matrix: DistanceMatrix, before: Clustering, k: int, solver: Solver, seed: int) -> Clustering:
+    """A solution for ``k`` clusters that is no worse than that of the point before."""
+    if solver == "fasterpam":
+        passes = max(1, default_passes(len(matrix)) // 10)
+        medoids = _core.kmedoids_grow(matrix.values, matrix.order, before.medoids, k, MAX_ITER, passes, seed)
+        return clustering_from(matrix, medoids, solver, seed)
+    own = solve(matrix, k, solver, seed)
+    medoids = _core.kmedoids_extend(matrix.values, matrix.order, before.medoids, k)
+    if solver in WARM_STARTED:
+        medoids = _core.kmedoids_refine(matrix.values, matrix.order, medoids, solver, MAX_ITER)
+    grown = clustering_from(matrix, medoids, solver, seed)
+    worse = own.inertia > (grown if solver in WARM_STARTED else before).inertia
+    return grown if worse else own
 
 
 def _default_grid(n_samples: int) -> list[int]:

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Solver = Literal["fasterpam", "alternate"]
+Solver = Literal["fasterpam", "alternate", "sklearn-extra", "affinity-propagation", "hierarchical"]
+Estimator = Literal["exact", "sampled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,29 @@ class Curve:
     knee_method: str
 
 
+@dataclass(frozen=True)
+class Interval:
+    """How far a Dispersion Score can be trusted: see :func:`~ds_metrics.clustering.confidence_interval`.
+
+    Attributes:
+        low: lower end of the confidence interval of the expected score of as many samples, not below 0.
+        high: upper end.
+        level: how often such intervals cover it, such as 0.95.
+        standard_error: standard deviation of the score over draws of the samples.
+        solver_error: standard deviation of the score over starts of the solver. The interval includes both.
+            0 if it was not estimated, as for a sampled score or the solvers of other libraries.
+        n_resamples: how many resamples it is based on; none where the score is 0, or is sampled: then the interval
+            is that of the mean distance to the medoids found.
+    """
+
+    low: float
+    high: float
+    level: float
+    standard_error: float
+    solver_error: float
+    n_resamples: int
+
+
 @dataclass(frozen=True, eq=False)
 class Clustering:
     """Medoids and who belongs to them.
@@ -41,6 +65,9 @@ class Clustering:
         solver: the algorithm that found them.
         seed: the seed of its starts.
         curve: the curve on which ``n_clusters`` was chosen, if it was.
+        interval: confidence interval of the score, if it was asked for.
+        estimator: ``"exact"``: the medoids were sought among all samples; ``"sampled"``: in a part of them.
+        sample_size: the size of that part.
     """
 
     medoids: NDArray[np.int64]
@@ -50,6 +77,9 @@ class Clustering:
     solver: Solver
     seed: int
     curve: Curve | None = None
+    interval: Interval | None = None
+    estimator: Estimator = "exact"
+    sample_size: int | None = None
 
     @property
     def n_samples(self) -> int:

@@ -1,5 +1,7 @@
 """Slow, plain definitions to test against."""
 
+from itertools import combinations
+
 import numpy as np
 
 
@@ -26,3 +28,26 @@ def dense_chamfer(x, y):
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     squares = ((x[:, None] - y[None]) ** 2).sum(axis=-1)
     return squares.min(axis=1).mean() + squares.min(axis=0).mean()
+
+
+def least_inertia(distances, n_clusters):
+    """The optimum over all sets of medoids."""
+    subsets = combinations(range(len(distances)), n_clusters)
+    return min(distances[list(medoids)].min(axis=0).sum(dtype=np.float64) for medoids in subsets)
+
+
+def check_clustering(distances, found):
+    """That a result is what its docstring promises."""
+    k, n = found.n_clusters, len(distances)
+    to_medoids = distances[found.medoids].astype(np.float64)
+    assert found.medoids.shape == (k,)
+    assert found.labels.shape == (n,)
+    assert len(set(found.medoids.tolist())) == k
+    np.testing.assert_array_equal(found.labels[found.medoids], np.arange(k))
+    np.testing.assert_array_equal(to_medoids[found.labels, np.arange(n)], to_medoids.min(axis=0))
+    np.testing.assert_allclose(found.inertia, to_medoids.min(axis=0).sum(), rtol=1e-12)
+    np.testing.assert_array_equal(found.sizes, np.bincount(found.labels, minlength=k))
+    rank = list(zip(-found.sizes, found.medoids, strict=True))
+    assert rank == sorted(rank)
+    assert found.n_samples == n
+    assert found.score == found.inertia / n

@@ -34,12 +34,12 @@ def test_default_grid():
     assert 25 <= len(large) <= 40
 
 
-def test_curve_is_no_worse_than_single_solutions():
+def test_curve_is_as_good_as_single_solutions():
     distances = blobs(6, 20, spread=0.3)
     curve = dispersion_curve(distances, [1, 3, 6, 20])
     assert curve.n_clusters.tolist() == [1, 3, 6, 20]
     for k, score in zip(curve.n_clusters, curve.scores, strict=True):
-        assert score <= kmedoids(distances, int(k), n_init=1).score
+        assert score <= 1.01 * kmedoids(distances, int(k)).score
     assert (
         curve.scores[0]
         == distances.sum(axis=1, dtype=np.float64).min() / 120

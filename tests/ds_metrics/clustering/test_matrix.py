@@ -44,6 +44,23 @@ def test_refuses_what_is_not_a_distance_matrix(function, distances, message):
         function(distances)
 
 
+@pytest.mark.parametrize("solver", ["alternate", "affinity-propagation", "hierarchical"])
+@pytest.mark.parametrize(
+    ("distances", "what"),
+    [
+        (np.zeros((3, 4)), "be a square matrix"),
+        (spoiled((270, 5, np.nan)), "be finite"),
+        (spoiled((280, 7, -1)), "be non-negative"),
+        (spoiled((260, 260, 1e-9)), "have a zero diagonal"),
+        (spoiled((3, 290, 9)), "be symmetric"),
+    ],
+)
+def test_every_solver_refuses_it(solver, distances, what):
+    for function in (lambda: kmedoids(distances, 2, solver), lambda: cluster(distances, solver=solver)):
+        with pytest.raises(ValueError, match=f"Argument `distances` must {what}"):
+            function()
+
+
 @pytest.mark.parametrize("distances", [np.zeros((2, 2), complex), np.zeros((2, 2), bool), [["a", "b"]] * 2])
 def test_refuses_what_does_not_hold_real_numbers(distances):
     with pytest.raises(TypeError, match="`distances` must hold real numbers"):

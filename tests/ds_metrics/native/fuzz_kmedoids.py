@@ -66,7 +66,10 @@ def check_solutions(rng, distances, order):
     seed, n_init = int(rng.integers(2**63)), int(rng.integers(1, 4))
     solutions = {}
     for solver in ("alternate", "fasterpam"):
-        solutions[solver] = medoids = core.kmedoids_solve(distances, order, k, solver, seed, n_init, 300)
+        passes = int(rng.integers(0, 4))
+        options = distances, order, k, solver, seed, n_init, 300, passes
+        solutions[solver] = medoids = core.kmedoids_solve(*options, threads=1)
+        np.testing.assert_array_equal(core.kmedoids_solve(*options, threads=3), medoids)
         assert len(set(medoids)) == len(medoids) == k
         labels = check_assignment(distances, order, medoids)
         if solver == "fasterpam" or k == 1:
@@ -97,6 +100,41 @@ def check_extension(rng, distances, order):
         gains = np.maximum(nearest[:, None] - distances, 0).sum(0)
         gains[grown[:count]] = 0
         assert at_most(gains.max(), gains[grown[count]])
+
+
+def check_growth(rng, distances, order):
+    """A grown solution is never above the one that it grew from, nor above the greedy one."""
+    start = rng.permutation(len(distances))[: rng.integers(1, len(distances) + 1)]
+    k = int(rng.integers(len(start), len(distances) + 1))
+    greedy = core.kmedoids_extend(distances, order, start, k)
+    passes = int(rng.integers(0, 4))
+    grown = core.kmedoids_grow(distances, order, rng.permutation(start), k, 300, passes, int(rng.integers(2**63)))
+    assert len(set(grown)) == len(grown) == k
+    for other in (start, greedy) if k > 1 else (start,):
+        assert at_most(inertia_of(distances, grown), inertia_of(distances, other), distances)
+
+
+def check_resamples(rng, distances, order):
+    """Scores of parts: of the whole as refined, of less as no choice of medoids could lower them."""
+    size = len(distances)
+    medoids = order[np.sort(rng.permutation(size)[: rng.integers(1, size + 1)])]
+    k, rounds, seed = len(medoids), int(rng.integers(0, 300)), int(rng.integers(2**63))
+
+    def resample(left_out, count, threads):
+        return core.kmedoids_resample(distances, order, medoids, left_out, count, seed, rounds, threads)
+
+    refined = core.kmedoids_refine(distances, order, medoids, "fasterpam", rounds)
+    whole = core.kmedoids_assign(distances, order, refined)[1] / size
+    assert resample(0, 2, 1).tolist() == [whole, whole]
+    left_out = int(rng.integers(0, size - k + 1))
+    scores = resample(left_out, 5, 1)
+    medoids = rng.permutation(medoids)
+    np.testing.assert_array_equal(resample(left_out, 3, 3), scores[:3])
+    if size <= 8:
+        parts = itertools.combinations(range(size), size - left_out)
+        chosen = list(itertools.combinations(range(size - left_out), k))
+        best = min(inertia_of(distances[np.ix_(p, p)], list(m)) for p in parts for m in chosen)
+        assert at_most(best / (size - left_out), scores.min())
 
 
 def check_order(rng, distances, order, name):
@@ -132,4 +170,6 @@ def play(rng):
     check_order(rng, distances, order, name)
     check_solutions(rng, distances, order)
     check_extension(rng, distances, order)
+    check_growth(rng, distances, order)
+    check_resamples(rng, distances, order)
     check_refusals(rng, distances, order)
