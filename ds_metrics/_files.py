@@ -1,12 +1,18 @@
-"""Writing files so that a reader never meets half of one."""
+"""Files that no reader meets half of, that one process writes at a time, that are read as they are used."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+# What file systems answer, cluster ones above all, that have no locks or can't reserve space: then it goes without.
+NOT_OFFERED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 
 
 @contextmanager
@@ -32,3 +38,33 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def lock_folder(folder: Path, busy: str) -> int:
+    """Hold a folder until the returned descriptor is closed or the process ends.
+
+    Args:
+        folder: It must be there.
+        busy: What the process is doing that holds it already, for the error message.
+
+    Raises:
+        OSError: If another process holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in NOT_OFFERED:
+            return descriptor
+        os.close(descriptor)
+        if not isinstance(error, BlockingIOError):
+            raise
+        raise OSError(f"another process is {busy} {folder}; wait for it, or name another store") from None
+    return descriptor
+
+
+def map_file(descriptor: int) -> mmap.mmap:
+    """A file's bytes, read from disk as they are used. Changes stay out of the file."""
+    # Without MAP_NORESERVE Linux would refuse a private map of more than its memory.
+    flags = mmap.MAP_PRIVATE | getattr(mmap, "MAP_NORESERVE", 0x4000 if os.uname().sysname == "Linux" else 0)
+    return mmap.mmap(descriptor, 0, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE)

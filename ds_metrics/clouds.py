@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 Clouds: TypeAlias = "Tensor | np.ndarray | Sequence[Tensor | np.ndarray] | PackedClouds"
@@ -30,6 +31,12 @@ class PackedClouds(NamedTuple):
     def split(self) -> tuple[Tensor, ...]:
         """The clouds one by one, each of shape ``(P_i, 3)``."""
         return torch.split(self.points, self.lengths.tolist())
+
+    def take(self, indices: NDArray[np.int64]) -> PackedClouds:
+        """Some of the clouds, as a copy: of points that are mapped from a file, only theirs are read."""
+        offsets, lengths = self.offsets[indices].tolist(), self.lengths[indices].tolist()
+        parts = [self.points[start : start + length] for start, length in zip(offsets, lengths, strict=True)]
+        return PackedClouds(torch.cat([self.points[:0], *parts]), self.lengths[indices])
 
     @property
     def segments(self) -> Tensor:

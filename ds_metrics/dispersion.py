@@ -12,7 +12,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
-from ds_metrics.clustering import Clustering, Solver, cluster
+from ds_metrics.clustering import Clustering, Estimator, Solver, cluster
 from ds_metrics.clustering.solvers import check_solver
 from ds_metrics.pairwise import (
     AllPairs,
@@ -23,6 +23,7 @@ from ds_metrics.pairwise import (
     check_distance,
     memory_bytes,
 )
+from ds_metrics.sampling import Choice, SampledClusters, check_confidence, check_estimator, choose_estimator
 
 
 class DispersionScore(Metric):
@@ -37,8 +38,9 @@ class DispersionScore(Metric):
     Under distributed training every rank computes its share of the distances, the first puts them together and
     clusters, and all get the score and the clusters.
 
-    Memory: 12 bytes a point for the samples and, from ``compute`` until the next ``update`` or ``reset``, 4 bytes
-    a pair for the distances, which go to disk if they exceed ``memory_budget``.
+    Memory: 12 bytes a point for the samples, as a metric can't know them before; for more than fit, see
+    `ds_metrics.functional.dispersion_score`, which reads them from a file. From ``compute`` until the next ``update``
+    or ``reset``, 4 bytes a pair for the distances, which go to disk if they exceed ``memory_budget``; none if sampled.
 
     As input to ``forward`` and ``update`` the metric accepts:
 
@@ -48,13 +50,13 @@ class DispersionScore(Metric):
 
     As output of ``compute`` it returns a scalar tensor; ``forward`` returns the score of the batch alone, NaN where
     the batch has too few samples for one. The clusters and distances of the last ``compute`` are on the attributes
-    ``clustering`` and, on the first rank, ``distances``.
+    ``clustering`` and, on the first rank and unless sampled, ``distances``.
 
     Args:
         n_clusters: Number of clusters, or ``"knee"`` for the knee of DS over k. Fix it to compare epochs.
         distance: Distance between samples.
         squared: Whether the Chamfer distance squares nearest distances.
-        solver: ``"fasterpam"`` or ``"alternate"`` (the paper's).
+        solver: ``"fasterpam"``, ``"alternate"`` (the paper's) or another, see `ds_metrics.clustering.kmedoids`.
         seed: Seed of the solver's starts.
         backend: Backend of the distances.
         memory_budget: Memory that computing the distances may take, see `ds_metrics.pairwise.pairwise_distance`.
@@ -63,7 +65,11 @@ class DispersionScore(Metric):
         incremental: Whether ``update`` computes the distances of its samples to all before, so that ``compute`` only
             clusters. It spreads the work over the loop and makes further computes cheap, for the memory of half a
             matrix and about 20 bytes a point more. Without effect under distributed training, where the ranks share
-            the work at ``compute``.
+            the work at ``compute``. It computes all distances, so ``"auto"`` means ``"exact"``.
+        estimator: ``"exact"``, ``"sampled"``, or ``"auto"``: see `ds_metrics.functional.dispersion_score`.
+            ``clustering.estimator`` says which it was.
+        confidence: Level of a confidence interval of the score, such as 0.95, on ``clustering.interval``; ``None``
+            computes none where it costs time.
         kwargs: Options of `torchmetrics.Metric`.
 
     Raises:
@@ -104,6 +110,8 @@ class DispersionScore(Metric):
         store: str | Path | None = None,
         cluster: str | None = None,
         incremental: bool = False,
+        estimator: Choice = "auto",
+        confidence: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -113,8 +121,12 @@ class DispersionScore(Metric):
         check_distance(distance)
         check_backend(backend)
         memory_bytes(memory_budget)
+        check_estimator(estimator)
+        check_confidence(confidence)
         if cluster is not None:
             check_cluster(cluster)
+        if incremental and estimator == "sampled":
+            raise ValueError('Argument `incremental` computes all distances, so `estimator` can\'t be "sampled"')
         self.n_clusters = n_clusters
         self.distance = distance
         self.squared = squared
@@ -125,6 +137,8 @@ class DispersionScore(Metric):
         self.store = store
         self.cluster = cluster
         self.incremental = incremental
+        self.estimator = estimator
+        self.confidence = confidence
         self.add_state("preds_points", default=[], dist_reduce_fx="cat")
         self.add_state("preds_lengths", default=[], dist_reduce_fx="cat")
         self._forget()
@@ -144,14 +158,18 @@ class DispersionScore(Metric):
             raise ValueError("DispersionScore needs at least 2 samples, but `update` was never called")
         clouds = PackedClouds(_joined(self.preds_points), _joined(self.preds_lengths).cpu())
         self._check_size(len(clouds.lengths))
-        if self._is_synced and self._to_sync and dist.is_available() and dist.is_initialized():
-            clustering = self._cluster_on_ranks(clouds, Ranks(self.process_group, self.device))
+        shared = self._is_synced and self._to_sync and dist.is_available() and dist.is_initialized()
+        ranks = Ranks(self.process_group, self.device) if shared else None
+        if self._estimator(len(clouds.lengths)) == "sampled":
+            clustering = self._sampled(clouds).run(ranks)
+        elif ranks is not None:
+            clustering = self._cluster_on_ranks(clouds, ranks)
         elif self._growing is not None and self._growing.covers(self.preds_points):
             self.distances = self._growing.result().to(self.device)
-            clustering = self._cluster(self.distances)
+            clustering = self._cluster(self.distances, self.confidence)
         else:
             self.distances = self._all_pairs(clouds).run()
-            clustering = self._cluster(self.distances)
+            clustering = self._cluster(self.distances, self.confidence)
         self.clustering = clustering
         return self._as_value(clustering.score)
 
@@ -211,12 +229,30 @@ class DispersionScore(Metric):
         budget = memory_bytes(self.memory_budget)
         return AllPairs(clouds, None, self.squared, self.backend, budget, self.store, self.cluster)
 
-    def _cluster(self, distances: Tensor | None) -> Clustering:
-        return cluster(distances, self.n_clusters, solver=self.solver, seed=self.seed)
+    def _estimator(self, n_samples: int) -> Estimator:
+        return "exact" if self.incremental else choose_estimator(self.estimator, n_samples)
+
+    def _sampled(self, clouds: PackedClouds) -> SampledClusters:
+        return SampledClusters(
+            clouds,
+            self.n_clusters,
+            self.squared,
+            self.solver,
+            self.seed,
+            self.backend,
+            memory_bytes(self.memory_budget),
+            self.store,
+            self.cluster,
+            self.confidence,
+        )
+
+    def _cluster(self, distances: Tensor | None, confidence: float | None = None) -> Clustering:
+        options = {} if confidence is None else {"confidence": confidence}
+        return cluster(distances, self.n_clusters, solver=self.solver, seed=self.seed, **options)
 
     def _cluster_on_ranks(self, clouds: PackedClouds, ranks: Ranks) -> Clustering:
         self.distances = self._all_pairs(clouds).run(ranks)
-        return ranks.from_first(lambda: self._cluster(self.distances))
+        return ranks.from_first(lambda: self._cluster(self.distances, self.confidence))
 
     def _begin_growing(self) -> None:
         alone = not (dist.is_available() and dist.is_initialized() and dist.get_world_size(self.process_group) > 1)

@@ -2,10 +2,12 @@
 
 What happens, in order of the files:
 
-- `engine`: `pairwise_distance` and its checks; opens a matrix, has its tiles computed, and puts them in.
+- `engine`: `pairwise_distance` and its checks; `fill`: a matrix filled tile by tile.
 - `tiles`: the matrix cut into tiles; `blocks`: the distances of one tile, from blocks of prepared clouds.
 - `store`: where tiles are put together, in memory or on disk; `memory`: which of the two.
 - `ranks`, `cluster`: tiles computed by the ranks of torch.distributed, or by the workers of a Dask cluster.
+- `assignment`: the nearest of a few clouds to each of many, most distances ruled out by `bounds`.
+- `neighbours`: distances of each sample to those near it alone.
 - `incremental`: a matrix that grows with every batch; `nearest`: neighbours for training losses.
 - `progress`: who wants to hear how far the engine is.
 
@@ -19,24 +21,31 @@ What computes:
 - `batches`: what the last two share: pairs of equal sizes, a bounded batch at a time.
 """
 
+from ds_metrics.pairwise.assignment import Nearest, NearestOf, nearest_clouds
 from ds_metrics.pairwise.backends import check_backend, resolve_backend
 from ds_metrics.pairwise.cluster import check_cluster
 from ds_metrics.pairwise.engine import AllPairs, check_distance, pairwise_distance
 from ds_metrics.pairwise.incremental import GrowingMatrix
 from ds_metrics.pairwise.memory import memory_bytes
 from ds_metrics.pairwise.nearest import nearest_points
+from ds_metrics.pairwise.neighbours import Pairs, neighbour_distances
 from ds_metrics.pairwise.progress import report_progress
 from ds_metrics.pairwise.ranks import Ranks
 
 __all__ = [
     "AllPairs",
     "GrowingMatrix",
+    "Nearest",
+    "NearestOf",
+    "Pairs",
     "Ranks",
     "check_backend",
     "check_cluster",
     "check_distance",
     "memory_bytes",
+    "nearest_clouds",
     "nearest_points",
+    "neighbour_distances",
     "pairwise_distance",
     "report_progress",
     "resolve_backend",

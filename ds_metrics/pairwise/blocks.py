@@ -68,13 +68,31 @@ def tile_distances(
     """
     values = np.zeros(tile.shape, dtype=np.float32)
     i, j = tile.pair_indices()
+    values[i, j] = pair_distances(tile, i, j, rows, columns, points_per_pair, backend, squared, tell)
+    return values + values.T if tile.on_diagonal else values
+
+
+def pair_distances(
+    tile: Tile,
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    rows: Any,
+    columns: Any,
+    points_per_pair: int,
+    backend: Backend,
+    squared: bool,
+    tell: Tell | None = None,
+) -> NDArray[np.float32]:
+    """Distances between the clouds ``i`` of a tile's rows and ``j`` of its columns, ``(K,)``; else as above."""
+    values = np.empty(len(i), dtype=np.float32)
     step = max(1, _CALL_POINTS // points_per_pair)
     for start in range(0, len(i), step):
         part = i[start : start + step], j[start : start + step]
-        values[part] = _to_single(backend.chamfer_pairs(rows, columns, *part, squared=squared), part, tile)
+        distances = backend.chamfer_pairs(rows, columns, *part, squared=squared)
+        values[start : start + step] = _to_single(distances, part, tile)
         if tell is not None:
             tell(len(part[0]))
-    return values + values.T if tile.on_diagonal else values
+    return values
 
 
 def _to_single(

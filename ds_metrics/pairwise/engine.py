@@ -18,6 +18,7 @@ from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
 from ds_metrics.pairwise.backends import load_backend, resolve_backend
 from ds_metrics.pairwise.blocks import Blocks, tile_distances
 from ds_metrics.pairwise.cluster import TileTasks, connect
+from ds_metrics.pairwise.fill import fill
 from ds_metrics.pairwise.memory import memory_bytes
 from ds_metrics.pairwise.progress import Counter
 from ds_metrics.pairwise.ranks import Ranks
@@ -91,9 +92,9 @@ def pairwise_distance(
     """
     check_distance(distance)
     packed_x = pack_clouds(x, lengths_x, "x")
-    packed_y = None if y is None else _match(pack_clouds(y, lengths_y, "y"), packed_x)
-    if packed_y is not None and packed_y.points.dtype != packed_x.points.dtype:
-        packed_x, packed_y = (PackedClouds(c.points.double(), c.lengths) for c in (packed_x, packed_y))
+    packed_y = None
+    if y is not None:
+        packed_y, packed_x = match(pack_clouds(y, lengths_y, "y"), packed_x)
     task = AllPairs(packed_x, packed_y, squared, backend, memory_bytes(memory_budget), store, cluster)
     matrix = task.run()
     assert matrix is not None
@@ -125,29 +126,7 @@ class AllPairs:
             The matrix; on all ranks but the first ``None``.
         """
         self._backend_name()  # refused before anything is opened
-        matrix: Matrix | None = None
-        with ExitStack() as stack:
-
-            def begin() -> tuple[TilePlan, NDArray[np.uint8]]:
-                nonlocal matrix
-                matrix = stack.enter_context(self._open(workers=1 if ranks is None else ranks.size))
-                return matrix.plan, matrix.finished
-
-            plan, finished = begin() if ranks is None else ranks.from_first(begin)
-            counter = Counter(plan.pairs, done=plan.count_pairs(finished))
-            try:
-                for tile, values in self._compute(plan, plan.tiles(finished), counter, ranks, stack):
-                    if matrix is not None:
-                        matrix.put(tile, values)
-            except KeyboardInterrupt as interrupt:
-                if not isinstance(matrix, DiskMatrix):
-                    raise
-                matrix.commit()
-                kept = plan.count_pairs(matrix.finished)
-                raise KeyboardInterrupt(
-                    f"{kept:,} of {plan.pairs:,} distances are kept in {matrix.folder}; the same call goes on there"
-                ) from interrupt
-            return None if matrix is None else self._finish(matrix)
+        return fill(self._open, self._compute, self._finish, ranks)
 
     def _open(self, workers: int) -> Matrix:
         n_rows, n_columns = len(self.x.lengths), len((self.y or self.x).lengths)
@@ -208,8 +187,8 @@ class AllPairs:
             "squared": self.squared,
             "backend": self._backend_name(),
             "version": __version__,
-            "x": _content_hash(self.x),
-            "y": None if self.y is None else _content_hash(self.y),
+            "x": content_hash(self.x),
+            "y": None if self.y is None else content_hash(self.y),
         }
 
     @property
@@ -222,12 +201,12 @@ class AllPairs:
 
     @property
     def _points_per_pair(self) -> int:
-        return sum(_largest(clouds) for clouds in (self.x, self.y or self.x))
+        return sum(largest(clouds) for clouds in (self.x, self.y or self.x))
 
     @property
     def _bytes_per_cloud(self) -> int:
         """Of the largest cloud once prepared: coordinates, index and boxes, see ``_native/clouds.hpp``."""
-        return 6 * self.x.points.element_size() * (max(_largest(self.x), _largest(self.y or self.x)) + 128) + 1024
+        return 6 * self.x.points.element_size() * (max(largest(self.x), largest(self.y or self.x)) + 128) + 1024
 
 
 def check_distance(distance: str) -> None:
@@ -236,17 +215,29 @@ def check_distance(distance: str) -> None:
         raise ValueError(f"Argument `distance` must be 'chamfer', but got {distance!r}")
 
 
-def _match(y: PackedClouds, x: PackedClouds) -> PackedClouds:
+def match(y: PackedClouds, x: PackedClouds, name: str = "y") -> tuple[PackedClouds, PackedClouds]:
+    """Both on one device and in one precision.
+
+    Raises:
+        ValueError: If they lie on different devices.
+    """
     if y.points.device != x.points.device:
-        raise ValueError(f"Argument `y` must be on the device of `x`, but got {y.points.device} and {x.points.device}")
-    return y
+        raise ValueError(
+            f"Argument `{name}` must be on the device of `x`, but got {y.points.device} and {x.points.device}"
+        )
+    if y.points.dtype == x.points.dtype:
+        return y, x
+    wide = [PackedClouds(clouds.points.double(), clouds.lengths) for clouds in (y, x)]
+    return wide[0], wide[1]
 
 
-def _largest(clouds: PackedClouds) -> int:
+def largest(clouds: PackedClouds) -> int:
+    """Points of the largest cloud."""
     return int(clouds.lengths.max()) if len(clouds.lengths) else 1
 
 
-def _content_hash(clouds: PackedClouds) -> str:
+def content_hash(clouds: PackedClouds) -> str:
+    """What distances depend on: points in their order, sizes and precision."""
     digest = hashlib.sha256(f"{clouds.points.dtype}".encode())
     digest.update(clouds.lengths.numpy().tobytes())
     for rows in torch.split(clouds.points.detach(), _HASHED_ROWS):

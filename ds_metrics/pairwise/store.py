@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
-import mmap
 import os
 import shutil
 import time
@@ -20,12 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ds_metrics._files import atomic_write
+from ds_metrics._files import NOT_OFFERED, atomic_write, lock_folder, map_file
 from ds_metrics.pairwise.tiles import Tile, TilePlan
 
 _COMMIT_SECONDS = 5.0  # work that a killed run loses at most, beside its unfinished tile
-# What file systems answer, cluster ones above all, that have no locks or can't reserve space: then it goes without.
-_NOT_OFFERED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 _MATRIX, _RECORD, _FINISHED = "distances.npy", "record.json", "finished"
 
 
@@ -105,7 +101,7 @@ class DiskMatrix:
         """
         folder = root / hashlib.sha256(_canonical(key).encode()).hexdigest()[:20]
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _lock(folder)
+        lock = lock_folder(folder, "computing the distances in")
         try:
             found = _read_plan(folder, key)
             if found is None:
@@ -146,10 +142,7 @@ class DiskMatrix:
 
     def result(self) -> Tensor:
         """The matrix, mapped: read from disk as it is used. Changes to the tensor stay out of the file."""
-        # Without MAP_NORESERVE Linux would refuse a private map of more than its memory.
-        flags = mmap.MAP_PRIVATE | getattr(mmap, "MAP_NORESERVE", 0x4000 if os.uname().sysname == "Linux" else 0)
-        mapped = mmap.mmap(self._matrix, 0, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE)
-        values = np.frombuffer(mapped, dtype="<f4", offset=self._start)
+        values = np.frombuffer(map_file(self._matrix), dtype="<f4", offset=self._start)
         return torch.from_numpy(values.reshape(self.plan.n_rows, self.plan.n_columns))
 
     def remove(self) -> None:
@@ -218,7 +211,7 @@ def _reserve(descriptor: int, size: int, folder: Path) -> None:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(descriptor, 0, size)
     except OSError as error:
-        if error.errno in _NOT_OFFERED and os.fstat(descriptor).st_size == size:
+        if error.errno in NOT_OFFERED and os.fstat(descriptor).st_size == size:
             return  # it is as long as it must be: only its space can't be reserved
         if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
             raise
@@ -227,23 +220,6 @@ def _reserve(descriptor: int, size: int, folder: Path) -> None:
             f"the distances take {size / 1e9:.3g} GB on disk, but {folder.parent} has {free / 1e9:.3g} GB free; "
             "name another folder by `store` or by the environment variable DS_CACHE_DIR"
         ) from error
-
-
-def _lock(folder: Path) -> int:
-    """Hold the folder until the returned descriptor is closed or the process ends."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _NOT_OFFERED:
-            return descriptor
-        os.close(descriptor)
-        if not isinstance(error, BlockingIOError):
-            raise
-        raise OSError(
-            f"another process is computing the distances in {folder}; wait for it, or name another store"
-        ) from None
-    return descriptor
 
 
 def _write_all(descriptor: int, data: bytes, position: int) -> None:

@@ -139,7 +139,7 @@ def _chamfer_kernel(
             qx, qy, qz = _load(y, tl.minimum(column + columns, m - 1), factor)
             squares = _squares(px, py, pz, qx, qy, qz)
             best = tl.minimum(best, squares)
-            earlier = tl.load(minima + column, mask=(columns >= 0) & (row > 0), other=float("inf"))
+            earlier = tl.load(minima + column, mask=((columns >= 0) & (row > 0)).to(tl.int1), other=float("inf"))
             tl.store(minima + column, tl.minimum(earlier, tl.min(squares, axis=0)))
             column += COLUMNS
         tl.debug_barrier()  # the next block's loads may be other threads' than these stores

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,12 +23,14 @@ import numpy.typing as npt
 from svr_baselines.data.formats import ARRAY_SUFFIXES, SUFFIXES, as_points, load_array, read_mesh, read_points
 from svr_baselines.data.points import Normalization, check_count, normalize_points, sample_mesh, stable_seed
 from svr_baselines.data.shapes import BadShape, Kind, ShapeSet
+from svr_baselines.data.spool import Outcome, Spool
 
 Progress = Callable[[int, int], None]
 _Cloud = tuple[npt.NDArray[Any], Kind]
 
 _FILES_PER_WORKER = 50  # a process takes a second or two to start
 _FILES_PER_TASK = 4
+_TASKS_PER_WORKER = 4  # under way: enough that none waits, few enough that a million files are not all in memory
 
 
 def read_shapes(
@@ -35,6 +41,7 @@ def read_shapes(
     skip_bad: bool = False,
     progress: Progress | None = None,
     workers: int = 1,
+    store: str | os.PathLike[str] | None = None,
 ) -> ShapeSet:
     """Read shapes as point clouds.
 
@@ -52,6 +59,9 @@ def read_shapes(
         progress: Called with (shapes done, shapes in all).
         workers: Processes that read the files of a folder. They are spawned, so a script that asks for more than one
             keeps its own work under ``if __name__ == "__main__"``.
+        store: Folder to keep the points of a folder's shapes in, under a key of files, times and settings. They are
+            then read from there as they are used, and memory holds some 500 bytes a shape; a run that was killed goes
+            on at the last shape, and a finished set comes back at once. ``None`` holds all points in memory.
 
     Returns:
         The shapes, named by their path below the folder without suffix, or by their index in the array.
@@ -81,7 +91,12 @@ def read_shapes(
         found = _find_files(path)
         names, paths = list(found), [file.relative_to(path).as_posix() for file in found.values()]
         read = partial(_attempt, partial(_read_file, points=points, seed=seed), normalize)
-        outcomes = _map(read, list(found.values()), names, workers=workers)
+        if store is None:
+            outcomes = _map(read, list(found.values()), names, workers=workers)
+        else:
+            key = f"{version('dispersion-score')} {points} {normalize} {seed} {_listing(found)}"
+            outcomes = _kept(Path(store), key, read, list(found.values()), names, workers, progress)
+            progress = None
     else:
         array = _open_array(path)
         names = [f"{i:0{max(4, len(str(len(array) - 1)))}d}" for i in range(len(array))]
@@ -91,7 +106,41 @@ def read_shapes(
     return replace(shapes, settings={"points": points, "normalize": normalize, "seed": seed})
 
 
-def _attempt(read: Callable[[Any, str], _Cloud], normalize: str, source: Any, name: str) -> _Cloud | str:
+def _kept(
+    store: Path,
+    key: str,
+    read: Callable[[Path, str], Outcome],
+    files: list[Path],
+    names: list[str],
+    workers: int,
+    progress: Progress | None,
+) -> Iterator[Outcome]:
+    """Read the files that a store lacks; then all, from there."""
+
+    def missing(done: int) -> Iterator[Outcome]:
+        for outcome in _map(read, files[done:], names[done:], workers):
+            yield outcome
+            done += 1
+            if progress is not None:
+                progress(done, len(files))
+
+    with Spool.open(store, key) as spool:
+        spool.extend(missing(len(spool)))
+        yield from spool
+
+
+def _listing(files: dict[str, Path]) -> str:
+    """A digest of names, sizes and times."""
+    digest = hashlib.sha256()
+    for name, path in files.items():
+        status = path.stat()
+        digest.update(
+            f"{name}\0{path.suffix}\0{status.st_size}\0{status.st_mtime_ns}\0".encode("utf-8", "surrogateescape")
+        )
+    return digest.hexdigest()
+
+
+def _attempt(read: Callable[[Any, str], _Cloud], normalize: str, source: Any, name: str) -> Outcome:
     """A shape, or what is wrong with it."""
     try:
         cloud, kind = read(source, name)
@@ -100,9 +149,7 @@ def _attempt(read: Callable[[Any, str], _Cloud], normalize: str, source: Any, na
         return str(err).rstrip(".")
 
 
-def _map(
-    read: Callable[[Path, str], _Cloud | str], files: list[Path], names: list[str], workers: int
-) -> Iterator[_Cloud | str]:
+def _map(read: Callable[[Path, str], Outcome], files: list[Path], names: list[str], workers: int) -> Iterator[Outcome]:
     """Read files in order, in as many processes as are worth their start."""
     workers = min(workers, len(files) // _FILES_PER_WORKER)
     if workers <= 1:
@@ -112,16 +159,28 @@ def _map(
     ignore_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
     pool = ProcessPoolExecutor(workers, get_context("spawn"), ignore_interrupts)
     try:
-        yield from pool.map(read, files, names, chunksize=_FILES_PER_TASK)
+        tasks = zip(_chunks(files), _chunks(names), strict=True)
+        running = deque(pool.submit(_read_all, read, *task) for task in islice(tasks, _TASKS_PER_WORKER * workers))
+        while running:
+            yield from running.popleft().result()
+            running.extend(pool.submit(_read_all, read, *task) for task in islice(tasks, 1))
     except BrokenProcessPool as error:
         raise ChildProcessError("a process that reads shapes was ended; has it memory enough?") from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
+def _chunks(items: list[Any]) -> Iterator[list[Any]]:
+    return (items[start : start + _FILES_PER_TASK] for start in range(0, len(items), _FILES_PER_TASK))
+
+
+def _read_all(read: Callable[[Path, str], Outcome], files: list[Path], names: list[str]) -> list[Outcome]:
+    return list(map(read, files, names))
+
+
 def _collect(
     source: str,
-    shapes: Iterable[tuple[str, str, _Cloud | str]],
+    shapes: Iterable[tuple[str, str, Outcome]],
     total: int,
     skip_bad: bool,
     progress: Progress | None,
@@ -142,9 +201,15 @@ def _collect(
     return ShapeSet(tuple(good), clouds, kinds, tuple(bad), source)
 
 
+def normalization_of(normalize: Literal["auto"] | Normalization, kind: Kind) -> Normalization:
+    """What `read_shapes` does to a shape: `"auto"` is the unit ball for meshes, and nothing for point clouds."""
+    if normalize == "auto":
+        return "unit-ball" if kind == "mesh" else "none"
+    return normalize
+
+
 def _normalize(cloud: npt.NDArray[Any], kind: Kind, normalize: Any) -> npt.NDArray[Any]:
-    mode: Any = ("unit-ball" if kind == "mesh" else "none") if normalize == "auto" else normalize
-    cloud = normalize_points(cloud, mode)
+    cloud = normalize_points(cloud, normalization_of(normalize, kind))
     # Meshes are sampled in float64: cast only once they are centred, where it costs no precision.
     return as_points(cloud.astype(np.float32)) if kind == "mesh" else cloud
 

@@ -131,3 +131,44 @@ def test_each_tile_is_computed_once_and_few_are_held():
     computed = [tile for share, _ in results for tile in share]
     assert sorted(computed) == list(range(21))
     assert all(len(share) == 7 and largest <= 8 for share, largest in results)
+
+
+def sampled_metric(store):
+    from ds_metrics import sampling
+    from ds_metrics.pairwise import assignment
+
+    sampling._START, sampling._SEARCH, assignment._LARGEST_BLOCK = (12, 2, 12), (24, 1), 4
+    return DispersionScore(n_clusters=3, estimator="sampled", store=store)
+
+
+def run_sampled(rank, size, port, out, shares, store):
+    begin(rank, size, port)
+    from ds_metrics.pairwise import assignment
+
+    blocks, nearest = [], assignment._Search.nearest
+    assignment._Search.nearest = lambda self, rows: blocks.append(rows.start) or nearest(self, rows)
+    metric = sampled_metric(store)
+    samples = torch.rand(40, 20, 3, generator=torch.Generator().manual_seed(0)).split(shares)
+    metric.update(samples[rank])
+    found = metric.compute().item(), metric.clustering
+    out[rank] = found[0], found[1].labels.tolist(), found[1].medoids.tolist(), found[1].interval, blocks
+    dist.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_sampled_on_ranks_equals_one_process(tmp_path, monkeypatch):
+    from ds_metrics import sampling
+    from ds_metrics.pairwise import assignment
+
+    for module, name in ((sampling, "_START"), (sampling, "_SEARCH"), (assignment, "_LARGEST_BLOCK")):
+        monkeypatch.setattr(module, name, getattr(module, name))  # put back at the end
+    results = spawn(run_sampled, 3, [20, 5, 15], str(tmp_path))
+    metric = sampled_metric(None)
+    metric.update(torch.rand(40, 20, 3, generator=torch.Generator().manual_seed(0)))
+    score, found = metric.compute().item(), metric.clustering
+    assert found.sample_size == 24
+    for result in results:
+        assert result[:4] == (score, found.labels.tolist(), found.medoids.tolist(), found.interval)
+    blocks = [result[4] for result in results]
+    assert all(blocks)
+    assert sorted(start for share in blocks for start in share) == list(range(0, 40, 4))

@@ -1,6 +1,7 @@
 """Matrices on disk: over the budget, resumed after a kill or Ctrl-C, refused where that would go wrong."""
 
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -195,7 +196,7 @@ def test_file_systems_without_locks_or_reservations(tmp_path, monkeypatch, numbe
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
-    monkeypatch.setattr(store.fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
     assert torch.equal(pairwise_distance(clouds(), store=tmp_path), pairwise_distance(clouds()))
 
 
