@@ -52,6 +52,36 @@ def callback(
     """Does a 3D reconstruction network reconstruct, or does it recite? The Dispersion Score tells."""
 
 
+Points = Annotated[int, typer.Option(min=1, help="Points sampled on each mesh; point clouds stay as is.")]
+Normalize = Annotated[
+    str,
+    typer.Option(metavar="auto|unit-ball|bounding-box|none", help="auto: unit ball for meshes, none for point clouds."),
+]
+Solver = Annotated[
+    str,
+    typer.Option(
+        metavar="fasterpam|alternate|..", help="k-medoids by FasterPAM, by the paper's algorithm, or by another's."
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the sampling and of the solver.")]
+Json = Annotated[str | None, typer.Option(metavar="FILE|-", help="Write all of it as JSON; - is stdout.")]
+Store = Annotated[
+    Path | None,
+    typer.Option(help="Folder that keeps the distances: a killed run goes on there, a repeated one reuses them."),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="500MB|2GB|..",
+        help="Memory for the distances; beyond, they go to disk. Half of what is free unless given.",
+    ),
+]
+Cluster = Annotated[
+    str | None, typer.Option(metavar="ADDRESS|local:N", help="Dask scheduler, or N processes on this machine.")
+]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without shapes that can't be read.")]
+
+
 @app.command("eval")
 @one_line_errors
 def evaluate(
@@ -60,58 +90,116 @@ def evaluate(
     ],
     target: Annotated[
         Path | None,
-        typer.Option(help="Ground truth, paired with the predictions by name. Adds CD and F-score."),
+        typer.Option(
+            help="Ground truth, paired with the predictions by name. Adds CD, F-score, and the Dispersion Score over "
+            "that of the ground truth: 1 is as dispersed as the truth, 0 a recital of k shapes."
+        ),
     ] = None,
     metric: Annotated[list[str] | None, typer.Option(help="Metric by its name in `ds metrics`; repeatable.")] = None,
     clusters: Annotated[
-        str, typer.Option(metavar="knee|K", help="Clusters of the Dispersion Score; fix it to compare runs.")
-    ] = "knee",
-    points: Annotated[int, typer.Option(min=1, help="Points sampled on each mesh; point clouds stay as is.")] = 2500,
-    normalize: Annotated[
         str,
         typer.Option(
-            metavar="auto|unit-ball|bounding-box|none",
-            help="auto: unit ball for meshes, none for point clouds.",
+            metavar="knee|K",
+            help="Clusters of the Dispersion Score; fix it to compare runs. knee: where DS over k bends, of the ground "
+            "truth where there is one, so that all its predictions share k.",
+        ),
+    ] = "knee",
+    points: Points = 2500,
+    normalize: Normalize = "auto",
+    seed: Seed = 0,
+    solver: Solver = "fasterpam",
+    estimator: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|exact|sampled",
+            help="All distances, or medoids from a sample; auto: exact up to 10,000 shapes.",
         ),
     ] = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling and of the solver.")] = 0,
-    json: Annotated[
-        str | None, typer.Option(metavar="FILE|-", help="Write scores, clusters and provenance as JSON.")
-    ] = None,
+    confidence: Annotated[
+        str, typer.Option(metavar="0.95|none", help="Level of the confidence interval of the Dispersion Score.")
+    ] = "0.95",
+    json: Json = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for three pictures.")] = None,
-    store: Annotated[
-        Path | None,
-        typer.Option(help="Folder that keeps the distances: a killed run goes on there, a repeated one reuses them."),
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="500MB|2GB|..",
-            help="Memory for the distances; beyond, they go to disk. Half of what is free unless given.",
-        ),
-    ] = None,
-    cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS|local:N", help="Dask scheduler, or N processes on this machine.")
-    ] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without shapes that can't be read.")] = False,
+    store: Store = None,
+    memory: Memory = None,
+    cluster: Cluster = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Score a set of shapes: Dispersion Score and, with targets, Chamfer distance and F-score."""
-    from ds_cli.evaluate import run
+    from ds_cli.evaluate import parse_clusters, parse_confidence, run
+    from ds_cli.reading import Reading
 
-    from svr_baselines.evaluation import Resources
+    from svr_baselines.dispersion import Resources, Scoring
 
     run(
         predictions,
         target,
         metrics=metric or [],
-        clusters=clusters,
-        points=points,
-        normalize=normalize,
-        seed=seed,
+        scoring=Scoring(parse_clusters(clusters), solver, estimator, parse_confidence(confidence), seed),
+        reading=Reading(points, normalize, seed, skip_bad, store),
         json=json,
         plots=plots,
         resources=Resources(memory, store, cluster),
-        skip_bad=skip_bad,
+    )
+
+
+@app.command()
+@one_line_errors
+def compare(
+    results: Annotated[
+        list[Path], typer.Argument(help="Result files of `ds eval --json`; the others compare with the first.")
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Compare even what was computed under different conditions.")
+    ] = False,
+    json: Json = None,
+) -> None:
+    """Compare results: differences to the first, with confidence intervals.
+
+    Dispersion Scores compare at equal number of shapes, k, points a cloud, distance, normalisation, solver and
+    estimator; where these differ, it is refused. Seeds may differ. The interval of a difference takes the two sets as
+    independent, so it is rather too wide for predictions of the same shapes.
+    """
+    from ds_cli.compare import run
+
+    run(results, force=force, json=json)
+
+
+@app.command()
+@one_line_errors
+def curve(
+    sets: Annotated[
+        list[Path], typer.Argument(help="Arrays or folders as of `ds eval`, or its result files that hold a curve.")
+    ],
+    out: Annotated[Path, typer.Option(help="The picture: .png, .pdf or .svg.")] = Path("curve.png"),
+    clusters: Annotated[
+        str | None,
+        typer.Option(metavar="1:100|1,2,5,..", help="Numbers of clusters; by default some 40 from 1 to N / 2."),
+    ] = None,
+    points: Points = 2500,
+    normalize: Normalize = "auto",
+    seed: Seed = 0,
+    solver: Solver = "fasterpam",
+    json: Json = None,
+    store: Store = None,
+    memory: Memory = None,
+    cluster: Cluster = None,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Draw the Dispersion Score over k, of one or several sets in one picture, with their knees."""
+    from ds_cli.curve import run
+    from ds_cli.reading import Reading
+
+    from svr_baselines.dispersion import Resources
+
+    run(
+        sets,
+        clusters=clusters,
+        solver=solver,
+        reading=Reading(points, normalize, seed, skip_bad, store),
+        out=out,
+        json=json,
+        resources=Resources(memory, store, cluster),
     )
 
 

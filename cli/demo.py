@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
+from ds_cli.reading import say
+from ds_cli.writing import write_figure, write_json
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from ds_metrics._files import atomic_write
 from ds_metrics.plotting import draw_cloud
 from svr_baselines.demonstration import Demonstration, Row, demonstrate
 
@@ -24,14 +24,11 @@ def run(out: Path, seed: int) -> None:
     demonstration = demonstrate(seed=seed)
     _print(demonstration, console)
     scores = {row.name: {"chamfer": row.chamfer, "dispersion": row.dispersion} for row in demonstration.rows}
-    with atomic_write(out / "scores.json") as temporary:
-        temporary.write_text(
-            json.dumps({"n_clusters": demonstration.n_clusters, "seed": seed, "scores": scores}, indent=2)
-        )
-    with atomic_write(out / "demo.png") as temporary:
-        draw(demonstration).savefig(temporary, dpi=150)
+    document = {"n_clusters": demonstration.n_clusters, "seed": seed, "scores": scores}
+    write_json(document, str(out / "scores.json"))
+    write_figure(draw(demonstration), out / "demo.png")
     for name in ("demo.png", "scores.json"):
-        console.print(f"wrote {out / name}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"wrote {out / name}")
 
 
 def _print(demonstration: Demonstration, console: Console) -> None:

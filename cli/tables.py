@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text  # names of files as they are: in a plain string, [ ] would be markup
 
 from ds_metrics import MetricInfo, list_metrics
+from ds_metrics.clustering import Interval
+from svr_baselines.comparison import Comparison, Difference
+from svr_baselines.curves import SetCurve
 from svr_baselines.evaluation import Evaluation
+from svr_baselines.intervals import Bounds
+from svr_baselines.normalized import NormalizedScore
+from svr_baselines.results import Result, estimator_text, points_text
+
+NONE = "-"
 
 
 def print_metrics() -> None:
@@ -20,27 +32,104 @@ def print_metrics() -> None:
 
 def print_scores(evaluation: Evaluation, console: Console) -> None:
     """One row a score, with what it takes to read it."""
-    table = Table("metric", "score", "better", "how")
+    found = None if evaluation.dispersion is None else evaluation.dispersion.clustering
+    interval = None if found is None else found.interval
+    normalized = None if evaluation.dispersion is None else evaluation.dispersion.normalized
+    titles = [] if interval is None else [f"{100 * interval.level:.4g} % interval"]
+    table = Table(*map(_column, ["metric", "score", *titles]), "better", "how")
+
+    def add(name: str, value: str, bounds: Interval | Bounds | None, better: str, how: str) -> None:
+        table.add_row(name, value, *[_interval(bounds) for _ in titles], better, how)
+
     for info in evaluation.metrics:
-        value = evaluation.scores[info.name]
-        table.add_row(info.name, f"{value:.6g}", _better(info), _how(info, evaluation))
+        dispersed = info.name == "dispersion-score"
+        value = f"{evaluation.scores[info.name]:.6g}"
+        add(info.name, value, interval if dispersed else None, _better(info), _how(info, evaluation))
+        if dispersed and normalized is not None:
+            score = NONE if normalized.score is None else f"{normalized.score:.4g}"
+            add("DS / truth's DS", score, normalized.interval, "near 1", _of_truth(normalized))
     console.print(table)
-    samples = evaluation.provenance["n_samples"]
+    if evaluation.dispersion is not None and evaluation.dispersion.no_interval is not None:
+        console.print(f"no confidence interval: {evaluation.dispersion.no_interval}", highlight=False, soft_wrap=True)
     points = evaluation.provenance["points"]
-    count = str(points["min"]) if points["min"] == points["max"] else f"{points['min']} to {points['max']}"
-    console.print(f"{samples} shapes of {count} points")
+    console.print(f"{evaluation.provenance['n_samples']} shapes of {points_text(points['min'], points['max'])} points")
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """One row a result file, with its difference to the first; under each value its confidence interval."""
+    results = comparison.results
+    caption = _intervals_caption(results)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption)
+    for title in ("result", "N", "k", "DS", "difference", "DS / truth's", "CD"):
+        table.add_column(title, overflow="fold")
+    for result, difference in zip(results, comparison.differences, strict=True):
+        table.add_row(Text(result.name), *_compared(result, None if result is results[0] else difference))
+    console.print(table)
+
+
+def print_curves(curves: Iterable[SetCurve], console: Console) -> None:
+    """One row a curve, with its knee."""
+    table = Table(Column("set", overflow="fold"), "N", "points", "knee: k", "DS there", "found by")
+    for curve in curves:
+        samples, points = str(curve.conditions.n_samples), curve.conditions.points
+        knee, method, score = str(curve.curve.knee), curve.curve.knee_method, f"{curve.score_at_knee:.5g}"
+        table.add_row(Text(curve.name), samples, points, knee, score, method)
+    console.print(table)
+
+
+def _compared(result: Result, difference: Difference | None) -> Iterable[str]:
+    yield str(result.conditions.n_samples)
+    yield str(result.conditions.n_clusters)
+    yield _over_interval(f"{result.dispersion:.5g}", result.interval)
+    yield NONE if difference is None else _over_interval(_difference(difference), difference.interval)
+    yield NONE if result.normalized is None else _over_interval(f"{result.normalized:.4g}", result.normalized_interval)
+    yield NONE if result.chamfer is None else f"{result.chamfer:.5g}"
+
+
+def _difference(difference: Difference) -> str:
+    share = "" if difference.relative is None else f" ({difference.relative:+.1%})"
+    return f"{difference.absolute:+.3g}{share}"
+
+
+def _over_interval(value: str, interval: Interval | Bounds | None) -> str:
+    return value if interval is None else f"{value}\n{_interval(interval)}"
+
+
+def _of_truth(normalized: NormalizedScore) -> str:
+    if normalized.truth is None or normalized.reason is not None:
+        return normalized.reason or NONE
+    return f"DS of the ground truth, at the same settings: {normalized.truth.score:.6g}"
+
+
+def _column(title: str) -> Column:
+    return Column(title, no_wrap=True)
+
+
+def _interval(interval: Interval | Bounds | None) -> str:
+    return NONE if interval is None else f"{interval.low:.3g} to {interval.high:.3g}"
+
+
+def _intervals_caption(results: Iterable[Result]) -> Text | None:
+    """What the intervals are; for results of several levels, each with its own."""
+    levels = {result.name: result.interval.level for result in results if result.interval is not None}
+    if not levels:
+        return None
+    if len(set(levels.values())) == 1:
+        return Text(f"below each value, its {100 * next(iter(levels.values())):.4g} % interval")
+    each = ", ".join(f"{100 * level:.4g} % for {name}" for name, level in levels.items())
+    return Text(f"below each value, its interval: {each}; that of a difference at the level of the first")
 
 
 def _better(info: MetricInfo) -> str:
     higher = getattr(info.factory, "higher_is_better", None)
-    return {True: "higher", False: "lower", None: "-"}[higher]
+    return {True: "higher", False: "lower", None: NONE}[higher]
 
 
 def _how(info: MetricInfo, evaluation: Evaluation) -> str:
     if info.name == "dispersion-score":
         settings = evaluation.provenance["dispersion"]
         return (
-            f"k = {settings['n_clusters']}, {settings['n_clusters_chosen']}; "
-            f"{settings['solver']}, seed {settings['seed']}"
+            f"k = {settings['n_clusters']}, {settings['n_clusters_chosen']}; {settings['solver']}, "
+            f"{estimator_text(settings['estimator'], settings['sample_size'])}, seed {settings['seed']}"
         )
     return info.description

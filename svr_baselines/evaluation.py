@@ -5,63 +5,25 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torchmetrics import Metric
 
 from ds_metrics import DispersionScore, MetricInfo, create_metric
 from ds_metrics.clouds import Clouds
-from ds_metrics.clustering import Clustering, Curve, dispersion_curve
-from ds_metrics.pairwise import check_cluster, memory_bytes, resolve_backend
+from ds_metrics.pairwise import resolve_backend
 from ds_metrics.registry import find_metric
-from svr_baselines.data import ShapeSet
+from svr_baselines.data import ShapeSet, normalization_of
+from svr_baselines.dispersion import Dispersion, Resources, Scoring, Stage, score_dispersion
+from svr_baselines.inputs import as_clouds
+from svr_baselines.normalized import unlike_points
 
-SCHEMA = 1
-RESUMABLE_SAMPLES = 2000  # from here on distances take minutes: kept on disk until they are complete
+SCHEMA = 2  # of the result file; readers refuse any other
 _PACKAGES = ("dispersion-score", "torch", "torchmetrics", "numpy", "scipy", "kneed", "trimesh")
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What computing the distances may use, see `ds_metrics.pairwise.pairwise_distance`. No score depends on it.
-
-    Attributes:
-        memory_budget: Memory that it may take.
-        store: Folder that keeps the distances.
-        cluster: Dask cluster that computes them.
-    """
-
-    memory_budget: int | str | None = None
-    store: Path | None = None
-    cluster: str | None = None
-
-    def __post_init__(self) -> None:
-        memory_bytes(self.memory_budget)
-        if self.cluster is not None:
-            check_cluster(self.cluster)
-
-    def options(self, n_samples: int) -> dict[str, Any]:
-        """Arguments of `DispersionScore`. What takes minutes is resumable, asked for or not."""
-        store = "auto" if self.store is None and n_samples >= RESUMABLE_SAMPLES else self.store
-        return {"memory_budget": self.memory_budget, "store": store, "cluster": self.cluster}
-
-
-@dataclass(frozen=True)
-class Dispersion:
-    """What a Dispersion Score was computed from: clusters, and distances of shape ``(N, N)``."""
-
-    clustering: Clustering
-    distances: np.ndarray
-
-    def curve(self) -> Curve:
-        """DS over k: the one that the knee was found on, or one computed now."""
-        found = self.clustering
-        return found.curve or dispersion_curve(self.distances, solver=found.solver, seed=found.seed)
 
 
 @dataclass(frozen=True)
@@ -85,6 +47,7 @@ class Evaluation:
         document: dict[str, Any] = {"schema": SCHEMA, "scores": self.scores}
         if self.dispersion is not None:
             found = self.dispersion.clustering
+            document["dispersion"] = self.dispersion.to_json()
             document["clusters"] = [
                 {"medoid": names[medoid], "size": int(size)}
                 for medoid, size in zip(found.medoids, found.sizes, strict=True)
@@ -97,38 +60,42 @@ def evaluate(
     predictions: ShapeSet,
     targets: ShapeSet | None = None,
     metrics: Sequence[str] = (),
-    n_clusters: int | str = "knee",
-    seed: int = 0,
+    scoring: Scoring | None = None,
     resources: Resources | None = None,
+    stage: Stage = nullcontext,
 ) -> Evaluation:
     """Score predicted shapes.
+
+    With targets, the Dispersion Score comes beside that of the targets at the same settings, k included.
 
     Args:
         predictions: Shapes to score.
         targets: Ground truth, paired one to one with the predictions (see `svr_baselines.data.pair_shapes`).
         metrics: Registered names; by default the Dispersion Score and, with targets, Chamfer distance and F-score.
-        n_clusters: Clusters of the Dispersion Score, or ``"knee"``.
-        seed: Seed of the solver.
+        scoring: Settings of the Dispersion Score.
         resources: What computing the distances may use.
+        stage: Makes the context in which a set's distances are computed, from a label that says which set's.
 
     Raises:
         ValueError: If a metric is unknown or needs targets that are not there, or the samples are too few.
     """
     start = time.perf_counter()
     infos = select_metrics(metrics, targets is not None)
-    preds = _as_input(predictions)
-    truth = None if targets is None else _as_input(targets)
+    preds = as_clouds(predictions)
+    truth = None if targets is None else as_clouds(targets)
+    scoring, resources = scoring or Scoring(), resources or Resources()
 
     scores: dict[str, float] = {}
     dispersion: Dispersion | None = None
     settings: dict[str, Any] = {}
-    own = {"n_clusters": n_clusters, "seed": seed, **(resources or Resources()).options(len(predictions))}
     for info in infos:
-        metric = create_metric(info.name, **(own if info.factory is DispersionScore else {}))
-        scores[info.name] = _score(metric, info, preds, truth)
-        if isinstance(metric, DispersionScore) and metric.clustering is not None and metric.distances is not None:
-            dispersion = Dispersion(metric.clustering, metric.distances.numpy())
-            settings["dispersion"] = _settings(metric, metric.clustering)
+        if info.factory is DispersionScore:
+            unlike = None if targets is None else unlike_points(predictions, targets)
+            metric, dispersion = score_dispersion(preds, truth, unlike, scoring, resources, stage)
+            scores[info.name] = float(metric.compute())
+            settings["dispersion"] = {**_distance(metric), **dispersion.settings()}
+        else:
+            scores[info.name] = _score(create_metric(info.name), info, preds, truth)
     provenance = {
         **_data(predictions, targets),
         **settings,
@@ -152,19 +119,6 @@ def select_metrics(names: Sequence[str], with_targets: bool) -> tuple[MetricInfo
     return tuple(infos.values())
 
 
-def _as_input(shapes: ShapeSet) -> Clouds:
-    """One tensor where all clouds are equally large, as most metrics expect; a list otherwise."""
-    clouds = [np.ascontiguousarray(cloud) for cloud in shapes.clouds]
-    if len({(cloud.shape, cloud.dtype) for cloud in clouds}) > 1:
-        return [torch.from_numpy(cloud) for cloud in clouds]
-    first = clouds[0]
-    if all(cloud.ctypes.data == first.ctypes.data + k * first.nbytes for k, cloud in enumerate(clouds)):
-        # Views of one array, end to end: a mapped file larger than memory stays where it is.
-        strides = (first.nbytes, *first.strides)
-        return torch.from_numpy(np.lib.stride_tricks.as_strided(first, (len(clouds), *first.shape), strides))
-    return torch.from_numpy(np.stack(clouds))
-
-
 def _score(metric: Metric, info: MetricInfo, preds: Clouds, targets: Clouds | None) -> float:
     if info.needs_target:
         metric.update(preds, targets)
@@ -176,22 +130,18 @@ def _score(metric: Metric, info: MetricInfo, preds: Clouds, targets: Clouds | No
     return float(value)
 
 
-def _settings(metric: DispersionScore, clustering: Clustering) -> dict[str, Any]:
-    """What two Dispersion Scores must share to be compared."""
-    curve = clustering.curve
-    settings = {
+def convention(squared: bool = True) -> str:
+    """The Chamfer distance in words."""
+    return f"sum of the two means of {'squared ' if squared else ''}nearest distances"
+
+
+def _distance(metric: DispersionScore) -> dict[str, Any]:
+    return {
         "distance": metric.distance,
-        "convention": f"sum of the two means of {'squared ' if metric.squared else ''}nearest distances",
+        "convention": convention(metric.squared),
         "squared": metric.squared,
         "backend": resolve_backend(metric.backend, metric.device),
-        "n_clusters": clustering.n_clusters,
-        "n_clusters_chosen": "given" if curve is None else f"knee of DS over k ({curve.knee_method})",
-        "solver": clustering.solver,
-        "seed": clustering.seed,
     }
-    if curve is not None:
-        settings["curve"] = {"n_clusters": curve.n_clusters.tolist(), "scores": curve.scores.tolist()}
-    return settings
 
 
 def _data(predictions: ShapeSet, targets: ShapeSet | None) -> dict[str, Any]:
@@ -208,6 +158,13 @@ def _source(shapes: ShapeSet) -> dict[str, Any]:
     return {
         "source": shapes.source,
         "read_with": dict(shapes.settings),
+        "normalization": normalization(shapes),
         "sha256": shapes.content_hash,
         "skipped": [asdict(bad) for bad in shapes.skipped],
     }
+
+
+def normalization(shapes: ShapeSet) -> str:
+    """How the shapes were normalised, whatever asked for it."""
+    asked = shapes.settings.get("normalize", "none")
+    return " and ".join(sorted({normalization_of(asked, kind) for kind in shapes.kinds}))

@@ -12,35 +12,10 @@ import numpy as np
 import pytest
 import trimesh
 from ds_cli.app import app
+from ds_command import fails, run
 from typer.testing import CliRunner
 
 from ds_metrics.functional import chamfer_distance, dispersion_score
-
-
-@pytest.fixture
-def clouds():
-    return np.random.default_rng(0).random((8, 30, 3)).astype(np.float32)
-
-
-@pytest.fixture
-def array(tmp_path, clouds):
-    np.save(tmp_path / "preds.npy", clouds)
-    return tmp_path / "preds.npy"
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def fails(*arguments):
-    """The one line on stderr of a call that must fail, with no number on stdout."""
-    result = run(*arguments)
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    lines = [line for line in result.stderr.splitlines() if line.startswith("ds: ")]
-    assert len(lines) == 1, result.stderr
-    assert "Traceback" not in result.stderr
-    return lines[0]
 
 
 def test_scores_an_array(array, clouds, tmp_path):
@@ -259,7 +234,7 @@ def test_long_evaluations_are_resumable_unasked(array, tmp_path, monkeypatch):
     from ds_metrics.pairwise.store import DiskMatrix
 
     monkeypatch.setenv("DS_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr("svr_baselines.evaluation.RESUMABLE_SAMPLES", 8)
+    monkeypatch.setattr("svr_baselines.dispersion.RESUMABLE_SAMPLES", 8)
     put, folders = DiskMatrix.put, []
     monkeypatch.setattr(DiskMatrix, "put", lambda self, *args: folders.append(self.folder) or put(self, *args))
     assert run("eval", array, "--clusters", 3).exit_code == 0
@@ -292,7 +267,7 @@ def test_refuses_resources(array, option, value, message):
 
 
 def test_a_log_shows_progress_and_time_left(array, monkeypatch):
-    monkeypatch.setattr("ds_cli.evaluate.LOG_SECONDS", 0.0)
+    monkeypatch.setattr("ds_cli.progress.LOG_SECONDS", 0.0)
     monkeypatch.setattr("ds_metrics.pairwise.tiles._LARGEST_EDGE", 2)
     stderr = run("eval", array, "--clusters", 3).stderr
     assert "distances: 28 of 28 pairs" in stderr

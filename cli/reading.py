@@ -1,0 +1,53 @@
+"""Shapes from the files that a command names."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ds_cli.progress import progress_bar
+from rich.console import Console
+
+from svr_baselines.data import ShapeSet, read_shapes
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read shapes, see `svr_baselines.data.read_shapes`."""
+
+    points: int
+    normalize: str
+    seed: int
+    skip_bad: bool
+    store: Path | None = None
+
+    def read(self, path: Path, console: Console) -> ShapeSet:
+        """Read an array or a folder, and tell how far it is."""
+        with progress_bar(console, f"reading {path.name}", "shapes") as tell:
+            return read_shapes(
+                path,
+                points=self.points,
+                normalize=self.normalize,
+                seed=self.seed,
+                skip_bad=self.skip_bad,
+                progress=tell,
+                workers=available_cores(),
+                store=self.store,
+            )
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which may be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def tell_skipped(console: Console, *sets: ShapeSet) -> None:
+    """One line a shape that was left out."""
+    for bad in (bad for shapes in sets for bad in shapes.skipped):
+        say(console, f"skipped {bad.name}: {bad.reason}")
+
+
+def say(console: Console, text: str) -> None:
+    """A line as it is: no markup, no colours, not wrapped."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
