@@ -1,4 +1,4 @@
-"""What `pairwise.py` prints and writes: the machine, the versions, and one table a section."""
+"""What benchmarks print, and what `pairwise.py` writes: the machine, the versions, and one table a section."""
 
 from __future__ import annotations
 
@@ -78,12 +78,17 @@ def write_json(result: Mapping[str, Any], path: Path) -> None:
 
 def print_report(result: Mapping[str, Any], markdown: bool) -> None:
     """All tables on stdout."""
+    print_tables(_describe(result), _sections(result), markdown)
+
+
+def print_tables(heading: str, sections: Sequence[Section], markdown: bool) -> None:
+    """A text and tables on stdout."""
     if markdown:
-        print("\n\n".join([_describe(result), *(_to_markdown(section) for section in _sections(result))]))
+        print("\n\n".join([heading, *(_to_markdown(section) for section in sections)]))
         return
     console = Console()
-    console.print(_describe(result), highlight=False)
-    for section in _sections(result):
+    console.print(heading, highlight=False)
+    for section in sections:
         table = Table(title=section.title, title_justify="left", caption=section.note, caption_justify="left")
         for column in section.columns:
             table.add_column(column, justify="left" if column == section.columns[0] else "right")
