@@ -51,3 +51,16 @@ def check_clustering(distances, found):
     assert rank == sorted(rank)
     assert found.n_samples == n
     assert found.score == found.inertia / n
+
+
+def squared_distances(points):
+    return ((points[:, None] - points) ** 2).sum(-1).astype(np.float32)
+
+
+def random_distances(n, seed, dim=3):
+    return squared_distances(np.random.default_rng(seed).normal(size=(n, dim)))
+
+
+def line(*positions):
+    points = np.array(positions, dtype=np.float32)
+    return np.abs(points[:, None] - points)

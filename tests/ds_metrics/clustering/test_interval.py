@@ -7,17 +7,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
+from references import random_distances, squared_distances
 from scipy.stats import t as student
 
 from ds_metrics.clustering import Clustering, Interval, cluster, confidence_interval, kmedoids
-
-
-def squared_distances(points):
-    return ((points[:, None] - points) ** 2).sum(-1).astype(np.float32)
-
-
-def random_distances(n, seed, dim=3):
-    return squared_distances(np.random.default_rng(seed).normal(size=(n, dim)))
 
 
 def best_score(distances, k):

@@ -8,26 +8,13 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from references import check_clustering, least_inertia
+from references import check_clustering, least_inertia, line, random_distances, squared_distances
 
 from ds_metrics._native import _core
 from ds_metrics.clustering import kmedoids
 from ds_metrics.clustering.matrix import DistanceMatrix
 
 SOLVERS = ["fasterpam", "alternate"]
-
-
-def squared_distances(points):
-    return ((points[:, None] - points) ** 2).sum(-1).astype(np.float32)
-
-
-def random_distances(n, seed, dim=3):
-    return squared_distances(np.random.default_rng(seed).normal(size=(n, dim)))
-
-
-def line(*positions):
-    points = np.array(positions, dtype=np.float32)
-    return np.abs(points[:, None] - points)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

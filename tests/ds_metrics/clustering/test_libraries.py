@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from references import check_clustering, least_inertia
+from references import check_clustering, least_inertia, line, random_distances, squared_distances
 from sklearn.cluster import AffinityPropagation
 
 from ds_metrics import DispersionScore
@@ -24,19 +24,6 @@ def loads(solver):
 LIBRARY = [solver for solver in ("sklearn-extra", "affinity-propagation", "hierarchical") if loads(solver)]
 SOLVERS = ["fasterpam", "alternate", *LIBRARY]
 WITHOUT_OWN_MEDOIDS = ["affinity-propagation", "hierarchical"]
-
-
-def squared_distances(points):
-    return ((points[:, None] - points) ** 2).sum(-1).astype(np.float32)
-
-
-def random_distances(n, seed, dim=3):
-    return squared_distances(np.random.default_rng(seed).normal(size=(n, dim)))
-
-
-def line(*positions):
-    points = np.array(positions, dtype=np.float32)
-    return np.abs(points[:, None] - points)
 
 
 def blobs(*sizes, seed=0):

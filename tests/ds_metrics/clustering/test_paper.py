@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from references import squared_distances
 from scipy.stats import ks_2samp, mannwhitneyu
 
 from ds_metrics.clustering import kmedoids, libraries
@@ -15,10 +16,6 @@ except ValueError as error:
 
 SEEDS = range(50)
 LEVEL = 0.005  # a test on six pairs of samples, seeded: it either always passes or never
-
-
-def squared_distances(points):
-    return ((points[:, None] - points) ** 2).sum(-1).astype(np.float32)
 
 
 def normal(n, dim):
