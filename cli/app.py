@@ -67,7 +67,10 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of the sampling and of the 
 Json = Annotated[str | None, typer.Option(metavar="FILE|-", help="Write all of it as JSON; - is stdout.")]
 Store = Annotated[
     Path | None,
-    typer.Option(help="Folder that keeps the distances: a killed run goes on there, a repeated one reuses them."),
+    typer.Option(
+        help="Folder that keeps distances, and points read from a folder: a killed run goes on there, a repeated one "
+        "reuses them."
+    ),
 ]
 Memory = Annotated[
     str | None,

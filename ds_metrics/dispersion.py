@@ -13,6 +13,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
 from ds_metrics.clustering import Clustering, Estimator, Solver, cluster
+from ds_metrics.clustering.interval import check_level
 from ds_metrics.clustering.solvers import check_solver
 from ds_metrics.pairwise import (
     AllPairs,
@@ -23,7 +24,7 @@ from ds_metrics.pairwise import (
     check_distance,
     memory_bytes,
 )
-from ds_metrics.sampling import Choice, SampledClusters, check_confidence, check_estimator, choose_estimator
+from ds_metrics.sampling import Choice, SampledClusters, check_estimator, choose_estimator
 
 
 class DispersionScore(Metric):
@@ -122,7 +123,8 @@ class DispersionScore(Metric):
         check_backend(backend)
         memory_bytes(memory_budget)
         check_estimator(estimator)
-        check_confidence(confidence)
+        if confidence is not None:
+            check_level("confidence", confidence)
         if cluster is not None:
             check_cluster(cluster)
         if incremental and estimator == "sampled":
@@ -247,8 +249,7 @@ class DispersionScore(Metric):
         )
 
     def _cluster(self, distances: Tensor | None, confidence: float | None = None) -> Clustering:
-        options = {} if confidence is None else {"confidence": confidence}
-        return cluster(distances, self.n_clusters, solver=self.solver, seed=self.seed, **options)
+        return cluster(distances, self.n_clusters, solver=self.solver, seed=self.seed, confidence=confidence)
 
     def _cluster_on_ranks(self, clouds: PackedClouds, ranks: Ranks) -> Clustering:
         self.distances = self._all_pairs(clouds).run(ranks)

@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 from ds_metrics import clustering
 from ds_metrics.clouds import PackedClouds
 from ds_metrics.clustering import Clustering, Estimator, Interval, Solver
+from ds_metrics.clustering.result import largest_first
 from ds_metrics.clustering.solvers import check_integer, check_solver
 from ds_metrics.clustering.swaps import swap_medoids
 from ds_metrics.pairwise import AllPairs, Nearest, NearestOf, Ranks, neighbour_distances
@@ -57,12 +58,6 @@ def check_estimator(estimator: str) -> None:
     """Raise ``ValueError`` for an estimator that does not exist."""
     if estimator not in get_args(Choice):
         raise ValueError(f"Argument `estimator` must be one of {get_args(Choice)}, but got {estimator!r}")
-
-
-def check_confidence(confidence: float | None) -> None:
-    """Raise ``ValueError`` for what is no level of confidence."""
-    if confidence is not None and not 0 < confidence < 1:
-        raise ValueError(f"Argument `confidence` must be between 0 and 1, but got {confidence!r}")
 
 
 def choose_estimator(estimator: Choice, n_samples: int) -> Estimator:
@@ -166,11 +161,11 @@ class SampledClusters:
     def _result(self, found: Clustering, medoids: NDArray[np.int64], size: int, nearest: Nearest) -> Clustering:
         labels = nearest.candidate.copy()
         labels[medoids] = np.arange(len(medoids))  # a medoid that repeats another would go to the first of the two
-        rank = np.lexsort((medoids, -np.bincount(labels, minlength=len(medoids))))
+        medoids, labels = largest_first(medoids, labels)
         return replace(
             found,
-            medoids=medoids[rank],
-            labels=np.argsort(rank)[labels],
+            medoids=medoids,
+            labels=labels,
             inertia=float(nearest.distance.sum(dtype=np.float64)),
             interval=self._interval(nearest.distance),
             estimator="sampled",

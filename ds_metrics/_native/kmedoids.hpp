@@ -15,17 +15,11 @@ inline Index central_sample(const Distances& distances) {
     return medoid_of(distances, distances.order(), distances.order().front());
 }
 
-// `passes` is the effort of `shake`, which only FasterPAM takes.
-inline Indices refine(const Distances& distances, Indices medoids, Solver solver, int max_iter, int passes,
-                      Random random) {
+inline Indices refine(const Distances& distances, Indices medoids, Solver solver, int max_iter) {
     if (medoids.size() == 1) return {central_sample(distances)};  // exact, and there is no second to swap with
     if (solver == Solver::kAlternate) return alternate(distances, std::move(medoids), max_iter);
     FasterPAM solution(distances, std::move(medoids));
     solution.run(max_iter);
-    if (passes > 0) {
-        shake(distances, solution, passes, random);
-        solution.run(max_iter);
-    }
     return solution.medoids();
 }
 
@@ -50,14 +44,18 @@ inline Indices solve(const Distances& distances, Index n_clusters, Solver solver
     ds::parallel_for(n_init, 1, threads, [&](int, std::int64_t start) {
         Random random(seed, static_cast<std::uint64_t>(start));
         Indices medoids = plus_plus(distances, n_clusters, random);
-        medoids = refine(distances, std::move(medoids), Solver::kAlternate, max_iter, 0, random);
-        if (solver != Solver::kAlternate) medoids = refine(distances, std::move(medoids), solver, max_iter, 0, random);
+        medoids = refine(distances, std::move(medoids), Solver::kAlternate, max_iter);
+        if (solver != Solver::kAlternate) medoids = refine(distances, std::move(medoids), solver, max_iter);
         inertia[start] = inertia_of(distances, assign(distances, medoids));
         found[start] = std::move(medoids);
     });
     Indices best = found[std::min_element(inertia.begin(), inertia.end()) - inertia.begin()];
-    if (solver == Solver::kAlternate || passes == 0) return best;
-    return refine(distances, std::move(best), solver, max_iter, passes, Random(seed, static_cast<std::uint64_t>(-1)));
+    if (solver == Solver::kAlternate || passes == 0 || n_clusters == 1) return best;
+    FasterPAM solution(distances, std::move(best));
+    Random random(seed, static_cast<std::uint64_t>(-1));
+    shake(distances, solution, passes, random);
+    solution.run(max_iter);
+    return solution.medoids();
 }
 
 }  // namespace kmedoids

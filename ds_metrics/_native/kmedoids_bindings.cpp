@@ -109,7 +109,7 @@ IndexArray refine(const Matrix& matrix, const IndexArray& order, const IndexArra
     Indices found = problem.check_medoids(medoids);
     {
         py::gil_scoped_release release;
-        found = kmedoids::refine(problem.distances(), std::move(found), kind, max_iter, 0, kmedoids::Random(0, 0));
+        found = kmedoids::refine(problem.distances(), std::move(found), kind, max_iter);
     }
     return to_array(found);
 }

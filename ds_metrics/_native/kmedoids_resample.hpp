@@ -47,8 +47,7 @@ inline std::vector<double> resample(const Distances& distances, Indices medoids,
         Indices position(distances.extent(), -1);
         for (std::size_t i = 0; i < samples.size(); ++i) position[samples[i]] = static_cast<Index>(i);
         const Distances part(distances.data(), samples, position);
-        const Indices found =
-            refine(part, medoids_within(part, medoids), Solver::kFasterPAM, max_iter, 0, random);
+        const Indices found = refine(part, medoids_within(part, medoids), Solver::kFasterPAM, max_iter);
         scores[item] = inertia_of(part, assign(part, found)) / static_cast<double>(samples.size());
     });
     return scores;

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ds_metrics._native import _core
 from ds_metrics.clustering.interval import check_level, confidence_interval
 from ds_metrics.clustering.knee import find_knee
-from ds_metrics.clustering.matrix import DistanceMatrix
+from ds_metrics.clustering.matrix import DistanceMatrix, as_matrix
 from ds_metrics.clustering.result import Clustering, Curve, Solver
 from ds_metrics.clustering.solvers import (
     MAX_ITER,
@@ -101,15 +101,15 @@ def cluster(
         (3, 0.5, 'kneedle')
     """
     level = None if confidence is None else check_level("confidence", confidence)
-    found = _cluster(distances, n_clusters, solver, seed)
-    return found if level is None else replace(found, interval=confidence_interval(distances, found, level))
+    matrix = as_matrix(distances)
+    found = _cluster(matrix, n_clusters, solver, seed)
+    return found if level is None else replace(found, interval=confidence_interval(matrix, found, level))
 
 
-def _cluster(distances: Any, n_clusters: int | Literal["knee"], solver: Solver, seed: int) -> Clustering:
+def _cluster(matrix: DistanceMatrix, n_clusters: int | Literal["knee"], solver: Solver, seed: int) -> Clustering:
     if isinstance(n_clusters, str):
         if n_clusters != "knee":
             raise ValueError(f'Argument `n_clusters` must be an integer or "knee", but got {n_clusters!r}')
-        matrix = DistanceMatrix(distances)
         curve, path = _curve_and_path(matrix, None, solver, seed)
         at_knee = next(found for found in path if found.n_clusters == curve.knee)
         if solver not in WARM_STARTED:
@@ -119,7 +119,7 @@ def _cluster(distances: Any, n_clusters: int | Literal["knee"], solver: Solver, 
         found = min(at_knee, thorough, key=lambda found: found.inertia)
         scores = np.where(curve.n_clusters >= curve.knee, np.minimum(curve.scores, found.score), curve.scores)
         return replace(found, curve=replace(curve, scores=scores))
-    return kmedoids(distances, n_clusters, solver, seed)
+    return kmedoids(matrix, n_clusters, solver, seed)
 
 
 def _curve_and_path(

@@ -32,7 +32,7 @@ import numpy as np
 import torch
 
 from ds_metrics._native import _core
-from ds_metrics.clustering.matrix import DistanceMatrix
+from ds_metrics.clustering.matrix import DistanceMatrix, as_matrix
 from ds_metrics.clustering.result import Clustering, Interval
 from ds_metrics.clustering.solvers import check_integer, default_starts, solve
 
@@ -99,7 +99,7 @@ def confidence_interval(
         True
     """
     level = check_level("level", level)
-    matrix = DistanceMatrix(distances)
+    matrix = as_matrix(distances)
     _check_clustering(matrix, clustering)
     seed = clustering.seed if seed is None else check_integer("seed", seed, 0, 2**64 - 1)
     if n_resamples is None:

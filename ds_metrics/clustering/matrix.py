@@ -37,6 +37,11 @@ class DistanceMatrix:
         return len(self.values)
 
 
+def as_matrix(distances: Any) -> DistanceMatrix:
+    """A checked matrix; one that was checked before comes back as it is."""
+    return distances if isinstance(distances, DistanceMatrix) else DistanceMatrix(distances)
+
+
 def _as_float32(distances: Any) -> NDArray[np.float32]:
     if hasattr(distances, "detach"):
         distances = distances.detach().cpu()

@@ -52,6 +52,12 @@ class Interval:
     n_resamples: int
 
 
+def largest_first(medoids: NDArray[np.int64], labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Medoids in the order in which `Clustering` has them, and labels to match."""
+    rank = np.lexsort((medoids, -np.bincount(labels, minlength=len(medoids))))
+    return medoids[rank], np.argsort(rank)[labels]
+
+
 @dataclass(frozen=True, eq=False)
 class Clustering:
     """Medoids and who belongs to them.

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ds_metrics._native import _core
 from ds_metrics.clustering.libraries import library_medoids, load_estimator
-from ds_metrics.clustering.matrix import DistanceMatrix
-from ds_metrics.clustering.result import Clustering, Solver
+from ds_metrics.clustering.matrix import DistanceMatrix, as_matrix
+from ds_metrics.clustering.result import Clustering, Solver, largest_first
 
 MAX_ITER = 100
 FEWEST_STARTS, MOST_STARTS = 5, 100
@@ -77,7 +77,7 @@ def kmedoids(
     _check_options(solver, n_init=n_init, init=init, max_iter=max_iter)
     seed = check_seed(seed, solver)
     max_iter = None if max_iter is None else check_integer("max_iter", max_iter, 1, 2**31 - 1)
-    matrix = DistanceMatrix(distances)
+    matrix = as_matrix(distances)
     n_init = None if n_init is None else check_integer("n_init", n_init, 1, 2**31 - 1)
     n_clusters = check_integer("n_clusters", n_clusters, 1, len(matrix) - 1)
     if init is None:
@@ -135,10 +135,10 @@ def default_passes(n_samples: int) -> int:
 def clustering_from(matrix: DistanceMatrix, medoids: NDArray[np.int64], solver: Solver, seed: int) -> Clustering:
     """The result object for the given medoids: labels, inertia, largest cluster first."""
     labels, inertia = _core.kmedoids_assign(matrix.values, matrix.order, medoids)
-    rank = np.lexsort((medoids, -np.bincount(labels, minlength=len(medoids))))
+    medoids, labels = largest_first(medoids, labels)
     return Clustering(
-        medoids=medoids[rank],
-        labels=np.argsort(rank)[labels],
+        medoids=medoids,
+        labels=labels,
         inertia=inertia,
         n_clusters=len(medoids),
         solver=solver,

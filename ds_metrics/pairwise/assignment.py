@@ -16,7 +16,7 @@ from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
 from ds_metrics.pairwise.backends import load_backend, resolve_backend
 from ds_metrics.pairwise.blocks import Blocks, pair_distances
 from ds_metrics.pairwise.bounds import LowerBounds
-from ds_metrics.pairwise.engine import content_hash, largest, match
+from ds_metrics.pairwise.engine import largest, match, store_key
 from ds_metrics.pairwise.fill import Tiles, fill
 from ds_metrics.pairwise.progress import Counter
 from ds_metrics.pairwise.ranks import Ranks
@@ -143,16 +143,7 @@ class NearestOf:
         return resolve_backend(self.backend, self.x.points.device, self.x.points.dtype)
 
     def _key(self) -> dict[str, Any]:
-        from ds_metrics import __version__
-
-        return {
-            "distance": "chamfer",
-            "squared": self.squared,
-            "backend": self._backend_name(),
-            "version": __version__,
-            "x": content_hash(self.x),
-            "candidates": content_hash(self.candidates),
-        }
+        return store_key(self.squared, self._backend_name(), x=self.x, candidates=self.candidates)
 
 
 class _Search:

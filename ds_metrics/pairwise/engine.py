@@ -180,16 +180,7 @@ class AllPairs:
 
     def _key(self) -> dict[str, Any]:
         """What the bits of the matrix depend on."""
-        from ds_metrics import __version__
-
-        return {
-            "distance": "chamfer",
-            "squared": self.squared,
-            "backend": self._backend_name(),
-            "version": __version__,
-            "x": content_hash(self.x),
-            "y": None if self.y is None else content_hash(self.y),
-        }
+        return store_key(self.squared, self._backend_name(), x=self.x, y=self.y)
 
     @property
     def _is_temporary(self) -> bool:
@@ -236,7 +227,15 @@ def largest(clouds: PackedClouds) -> int:
     return int(clouds.lengths.max()) if len(clouds.lengths) else 1
 
 
-def content_hash(clouds: PackedClouds) -> str:
+def store_key(squared: bool, backend: str, **clouds: PackedClouds | None) -> dict[str, Any]:
+    """What the bits of Chamfer distances between clouds depend on."""
+    from ds_metrics import __version__
+
+    hashes = {name: None if of is None else _content_hash(of) for name, of in clouds.items()}
+    return {"distance": "chamfer", "squared": squared, "backend": backend, "version": __version__, **hashes}
+
+
+def _content_hash(clouds: PackedClouds) -> str:
     """What distances depend on: points in their order, sizes and precision."""
     digest = hashlib.sha256(f"{clouds.points.dtype}".encode())
     digest.update(clouds.lengths.numpy().tobytes())
