@@ -116,7 +116,7 @@ def available_solvers() -> tuple[dict[str, Medoids], list[str]]:
     for starts in STARTS:
         solvers[f"fasterpam, {_starts(starts)}"] = lambda d, k, seed, n=starts: solve(d, k, seed=seed, n_init=n).medoids
         try:
-            solvers[f"kmedoids.fasterpam, {_starts(starts)}"] = package_fasterpam(starts)
+            solvers[f"kmedoids, {_starts(starts)}"] = package_fasterpam(starts)
         except ImportError as error:
             missing.append(f"Not run: kmedoids ({error}).")
     solvers["alternate, 1 start"] = lambda d, k, seed: solve(d, k, "alternate", seed).medoids
@@ -174,16 +174,17 @@ def quality(case: Case, matrices: dict[str, np.ndarray], solvers: dict[str, Medo
         say(f"N = {case.samples}, k = {case.n_clusters}: {name}")
         distances = part(matrix, case.samples)
         results[name] = {solver: run(medoids, distances, case) for solver, medoids in solvers.items()}
-    columns = ["solver", *(f"{name} {what}" for name in matrices for what in ("+%", "max +%", "s"))]
+    columns = ["solver", *(column for name in matrices for column in (f"{name}, +%", "s"))]
     rows = []
     for solver in solvers:
         cells = []
         for runs in results.values():
             best = min(run.inertias.min() for run in runs.values())
             excess = 100 * (runs[solver].inertias / best - 1)
-            cells += [f"{excess.mean():.3f}", f"{excess.max():.3f}", f"{runs[solver].seconds:.3g}"]
+            cells += [f"{excess.mean():.2f} ({excess.max():.2f})", f"{runs[solver].seconds:.2g}"]
         rows.append([solver, *cells])
-    return Section(f"N = {case.samples:,}, k = {case.n_clusters}, {case.seeds} seeds", columns, rows)
+    note = f"Mean (and most) of {case.seeds} seeds."
+    return Section(f"N = {case.samples:,}, k = {case.n_clusters}", columns, rows, note)
 
 
 def run(medoids: Medoids, distances: np.ndarray, case: Case) -> Run:
