@@ -83,7 +83,7 @@ def measure(path: Path, size: int, clusters: int, estimator: str) -> dict[str, A
     clouds = np.load(path, mmap_mode="r")[:size]
     if len(clouds) < size:
         raise ValueError(f"{path} holds {len(clouds)} clouds, but {size} were asked for")
-    pairs = Counted(native, "chamfer_pairs", lambda x, y, i, j, squared=True: len(i))
+    pairs = Counted(native, "distances", lambda x, y, i, j, squared=True: len(i))
     assigned = Counted(assignment.NearestOf, "run", lambda task, ranks=None: 0, pairs)
     metric = DispersionScore(n_clusters=clusters, estimator=estimator)
     with Memory() as memory:

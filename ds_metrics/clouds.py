@@ -1,4 +1,4 @@
-"""Point clouds of any sizes, checked once and packed end to end."""
+"""Point clouds of any sizes, and feature vectors: checked once and packed end to end."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ Clouds: TypeAlias = "Tensor | np.ndarray | Sequence[Tensor | np.ndarray] | Packe
 
 
 _CHECKED_ROWS = 2**16  # points at a time, so that a check takes little memory beside the points
+_CHECKED_NUMBERS = 2**18  # of feature vectors, likewise
 
 
 class PackedClouds(NamedTuple):
-    """``N`` point clouds laid end to end.
+    """``N`` point clouds laid end to end, or ``N`` feature vectors: a vector is a cloud of one point.
 
     Attributes:
-        points: The points of all clouds, of shape ``(T, 3)``, float32 or float64.
+        points: The points of all clouds, of shape ``(T, 3)``, float32 or float64; the vectors, of shape ``(N, D)``,
+            float16, float32 or float64.
         lengths: Points of each cloud, of shape ``(N,)``, int64, on the CPU; they sum to ``T``.
     """
 
@@ -29,7 +31,7 @@ class PackedClouds(NamedTuple):
     lengths: Tensor
 
     def split(self) -> tuple[Tensor, ...]:
-        """The clouds one by one, each of shape ``(P_i, 3)``."""
+        """The clouds one by one, each of shape ``(P_i, 3)``; vectors ``(1, D)``."""
         return torch.split(self.points, self.lengths.tolist())
 
     def take(self, indices: NDArray[np.int64]) -> PackedClouds:
@@ -80,6 +82,47 @@ def pack_clouds(clouds: Clouds, lengths: Tensor | None = None, name: str = "clou
         raise ValueError(f"Argument `{name}` must hold clouds of at least one point, but cloud {empty} is empty")
     _check_finite(packed, name)
     return packed
+
+
+def pack_features(features: Clouds, name: str = "features") -> PackedClouds:
+    """Check feature vectors, and take each for a cloud of one point in ``D`` dimensions.
+
+    They are not copied: a memory-mapped array stays in its file.
+
+    Args:
+        features: A float tensor or array of shape ``(N, D)``. Half precision stays half, for its size; bfloat16
+            becomes float32. Packed vectors were checked before and come back as they are.
+        name: What error messages call the argument.
+
+    Raises:
+        TypeError: If the features are not floating point numbers.
+        ValueError: If the shape is wrong, vectors are empty, or a number is NaN or infinite.
+
+    Example:
+        >>> packed = pack_features(torch.zeros(4, 512, dtype=torch.float16))
+        >>> packed.points.shape, packed.points.dtype, packed.lengths.tolist()
+        (torch.Size([4, 512]), torch.float16, [1, 1, 1, 1])
+    """
+    if isinstance(features, PackedClouds):
+        if (features.lengths != 1).any():
+            raise ValueError(f"Argument `{name}` must hold feature vectors, but got point clouds")
+        return features
+    rows = _as_features(features, name)
+    if rows.ndim != 2 or rows.shape[1] == 0:
+        raise ValueError(f"Argument `{name}` must have shape (N, D) with D at least 1, but got {tuple(rows.shape)}")
+    _check_finite_features(rows.detach(), name)
+    return PackedClouds(rows, torch.ones(len(rows), dtype=torch.int64))
+
+
+def _as_features(features: Clouds, name: str) -> Tensor:
+    tensor: object = features
+    if isinstance(features, np.ndarray) and features.dtype in (np.float16, np.float32, np.float64):
+        tensor = _as_tensor(features)
+    kinds = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    if not isinstance(tensor, Tensor) or tensor.dtype not in kinds:
+        kind = getattr(features, "dtype", type(features).__name__)
+        raise TypeError(f"Argument `{name}` must be a floating point tensor or array of shape (N, D), but got {kind}")
+    return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
 
 
 def _as_floats(points: Tensor | np.ndarray, name: str) -> Tensor:
@@ -136,6 +179,25 @@ def _pack_list(clouds: Sequence[Tensor | np.ndarray], lengths: Tensor | None, na
     if not tensors:
         return PackedClouds(torch.empty(0, 3), torch.empty(0, dtype=torch.int64))
     return PackedClouds(torch.cat(tensors), torch.tensor([len(tensor) for tensor in tensors]))
+
+
+def _check_finite_features(rows: Tensor, name: str) -> None:
+    step = max(1, _CHECKED_NUMBERS // rows.shape[1])
+    bad = torch.cat(
+        [rows.new_empty(0, dtype=torch.bool), *(_not_finite(part).any(1) for part in torch.split(rows, step))]
+    )
+    if bad.any():
+        first = int(bad.nonzero()[0])
+        more = int(bad.sum()) - 1
+        count = int(_not_finite(rows[first]).sum())
+        raise ValueError(
+            f"Argument `{name}` must hold finite features, but sample {first} has {count} "
+            f"NaN or infinite numbers" + (f" ({more} more samples have some too)" if more else "")
+        )
+
+
+def _not_finite(numbers: Tensor) -> Tensor:
+    return ~torch.isfinite(numbers)
 
 
 def _check_finite(packed: PackedClouds, name: str) -> None:

@@ -1,4 +1,4 @@
-"""All-pairs distance matrices between point clouds.
+"""All-pairs distance matrices between point clouds, or between feature vectors.
 
 What happens, in order of the files:
 
@@ -9,6 +9,7 @@ What happens, in order of the files:
 - `assignment`: the nearest of a few clouds to each of many, most distances ruled out by `bounds`.
 - `neighbours`: distances of each sample to those near it alone.
 - `incremental`: a matrix that grows with every batch; `nearest`: neighbours for training losses.
+- `costs`: how much work and memory a sample takes, so that tiles and blocks are of a size.
 - `progress`: who wants to hear how far the engine is.
 
 What computes:
@@ -18,7 +19,8 @@ What computes:
 - `triton`: Triton kernels, for GPUs.
 - `kaolin`: on Kaolin's kernel, for CUDA GPUs.
 - `reference`: in plain torch, for every other device; the readable definition.
-- `batches`: what the last two share: pairs of equal sizes, a bounded batch at a time.
+- `features`: the mean squared difference of vectors, for any device.
+- `batches`: what `kaolin` and `reference` share: pairs of equal sizes, a bounded batch at a time.
 """
 
 from ds_metrics.pairwise.assignment import Nearest, NearestOf, nearest_clouds

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
-from ds_metrics.pairwise.backends import load_backend, resolve_backend
+from ds_metrics.pairwise.backends import FEATURES, check_backend, load_backend, resolve_backend
 from ds_metrics.pairwise.blocks import Blocks, pair_distances
 from ds_metrics.pairwise.bounds import LowerBounds
-from ds_metrics.pairwise.engine import largest, match, store_key
+from ds_metrics.pairwise.costs import pairs_per_call, points, points_per_pair
+from ds_metrics.pairwise.engine import check_vectors, match, store_key
 from ds_metrics.pairwise.fill import Tiles, fill
 from ds_metrics.pairwise.progress import Counter
 from ds_metrics.pairwise.ranks import Ranks
@@ -73,6 +74,7 @@ def nearest_clouds(
         >>> nearest_clouds(clouds, clouds[[0, 2]])
         Nearest(candidate=array([0, 0, 1]), distance=array([0., 2., 0.], dtype=float32))
     """
+    check_backend(backend)
     chosen, samples = match(pack_clouds(candidates, name="candidates"), pack_clouds(x, name="x"), "candidates")
     nearest = NearestOf(samples, chosen, squared, backend, store).run()
     assert nearest is not None
@@ -83,7 +85,9 @@ def nearest_clouds(
 class NearestOf:
     """The nearest candidate of each cloud of ``x``, yet to be found; attributes as the arguments of `nearest_clouds`.
 
-    To the engine it is a matrix of two columns, index and distance, with tiles as high as a block.
+    The backend ``"features"`` takes feature vectors, as in `ds_metrics.pairwise.AllPairs`; of them no distance is ruled
+    out, as a bound would cost what the distance costs. To the engine it is a matrix of two columns, index and distance,
+    with tiles as high as a block.
     """
 
     x: PackedClouds
@@ -93,9 +97,10 @@ class NearestOf:
     store: str | Path | None = None
 
     def __post_init__(self) -> None:
+        check_vectors(self.backend, self.squared, self.x, self.candidates)
         if not 1 <= len(self.candidates.lengths) <= _MOST_CANDIDATES:
             raise ValueError(
-                f"Argument `candidates` must hold 1 to {_MOST_CANDIDATES:,} clouds, "
+                f"Argument `candidates` must hold 1 to {_MOST_CANDIDATES:,} samples, "
                 f"but got {len(self.candidates.lengths):,}"
             )
 
@@ -111,12 +116,12 @@ class NearestOf:
     def likely(self, count: int) -> NDArray[np.int64]:
         """The candidates that seem nearest to each cloud, nearest first, ``(N, count)``: an estimate."""
         search = _Search(self.x, self.candidates, self.squared, self._backend_name())
-        n, size = len(self.x.lengths), block_size(self.x)
+        n, size = len(self.x.lengths), block_size(self.x, self.backend)
         blocks = [search.likely(range(start, min(start + size, n)), count) for start in range(0, n, size)]
         return np.concatenate(blocks)
 
     def _open(self, workers: int) -> Matrix:
-        plan = TilePlan(len(self.x.lengths), 2, block_size(self.x), symmetric=False)
+        plan = TilePlan(len(self.x.lengths), 2, block_size(self.x, self.backend), symmetric=False)
         if self.store is None or not plan.pairs:
             return MemoryMatrix(plan)
         return DiskMatrix.open(default_root() if self.store == "auto" else Path(self.store), self._key(), plan)
@@ -155,40 +160,44 @@ class _Search:
         self._columns = range(len(candidates.lengths))
         self._prepared = self._backend.prepare(candidates)
         self._squared = squared
-        self._points_per_pair = largest(x) + largest(candidates)
+        self._at_once = pairs_per_call(points_per_pair(x, candidates, backend), backend)
         self._bounds: LowerBounds | None = None
-        if len(self._columns) >= _BOUNDED_FROM and x.points.device.type != "mps":  # Apple's GPUs have no float64
+        few = len(self._columns) < _BOUNDED_FROM
+        if not few and backend != FEATURES and x.points.device.type != "mps":  # Apple's GPUs have no float64
             bounds = LowerBounds(candidates, squared, self._backend)
             self._bounds = bounds if bounds.are_possible else None
 
     def nearest(self, rows: range) -> NDArray[np.float32]:
         """Index and distance of the nearest candidate, ``(len(rows), 2)``."""
-        prepared = self._blocks.prepared(rows)
         if self._bounds is None:
-            bounds, width = np.zeros((len(rows), len(self._columns))), len(self._columns)
-        else:
-            bounds, width = self._bounds(self._blocks.clouds(rows), prepared), 1
-        return np.stack(search_nearest(bounds, lambda i, j: self._distances(rows, i, j), width), axis=1)
+            table = self._table(rows)
+            return np.stack([table.argmin(axis=1).astype(np.float32), table.min(axis=1)], axis=1)
+        bounds = self._bounds(self._blocks.clouds(rows), self._blocks.prepared(rows))
+        return np.stack(search_nearest(bounds, lambda i, j: self._distances(rows, i, j)), axis=1)
 
     def likely(self, rows: range, count: int) -> NDArray[np.int64]:
         """The candidates that seem nearest, nearest first, ``(len(rows), count)``: by bounds if there are any."""
         if self._bounds is None:
-            i, j = (index.ravel() for index in np.indices((len(rows), len(self._columns))))
-            estimates: NDArray[Any] = self._distances(rows, i, j).reshape(len(rows), -1)
+            estimates: NDArray[Any] = self._table(rows)
         else:
             prepared = self._blocks.prepared(rows)
             estimates = self._bounds(self._blocks.clouds(rows), prepared, both_directions=True)
         return np.argsort(estimates, axis=1, kind="stable")[:, :count]
 
+    def _table(self, rows: range) -> NDArray[np.float32]:
+        """All distances of a block, ``(len(rows), k)``."""
+        i, j = (index.ravel() for index in np.indices((len(rows), len(self._columns))))
+        return self._distances(rows, i, j).reshape(len(rows), -1)
+
     def _distances(self, rows: range, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float32]:
         tile = Tile(0, rows, self._columns, on_diagonal=False)
         prepared = self._blocks.prepared(rows), self._prepared
-        return pair_distances(tile, i, j, *prepared, self._points_per_pair, self._backend, self._squared)
+        return pair_distances(tile, i, j, *prepared, self._at_once, self._backend, self._squared)
 
 
-def block_size(clouds: PackedClouds) -> int:
+def block_size(clouds: PackedClouds, backend: str) -> int:
     """Clouds to take together; two at least, as a block is a tile of a matrix of two columns."""
-    return max(2, min(_BLOCK_POINTS // largest(clouds), _LARGEST_BLOCK))
+    return max(2, min(_BLOCK_POINTS // points(clouds, backend), _LARGEST_BLOCK))
 
 
 def search_nearest(

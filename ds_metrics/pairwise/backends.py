@@ -19,6 +19,7 @@ from torch import Tensor
 from ds_metrics.clouds import PackedClouds
 
 BACKENDS = ("auto", "native", "triton", "kaolin", "torch")
+FEATURES = "features"  # of vectors instead of clouds: a distance of theirs brings it, users do not name it
 
 _ON_CUDA = ("triton", "kaolin")  # fastest first
 _OLDEST_TRITON = (3, 2)
@@ -38,13 +39,16 @@ class Backend(Protocol):
     def prepare(self, clouds: PackedClouds) -> Any:
         """Make clouds ready for the other functions, once."""
 
-    def chamfer_pairs(
+    def distances(
         self, x: Any, y: Any, i: NDArray[np.int64], j: NDArray[np.int64], squared: bool = True
     ) -> NDArray[np.float64]:
-        """Chamfer distances of the pairs ``(x[i], y[j])`` of prepared clouds, of shape ``(K,)``."""
+        """Distances of the pairs ``(x[i], y[j])`` of prepared clouds, of shape ``(K,)``."""
 
     def nearest(self, x: Any, y: Any) -> Tensor:
-        """Index within ``y[b]`` of the point nearest to each point of ``x[b]``, of shape ``(T_x,)``, int64."""
+        """Index within ``y[b]`` of the point nearest to each point of ``x[b]``, of shape ``(T_x,)``, int64.
+
+        The backend of vectors has none.
+        """
 
 
 def resolve_backend(backend: str, device: torch.device, dtype: torch.dtype = torch.float32) -> str:
@@ -54,9 +58,9 @@ def resolve_backend(backend: str, device: torch.device, dtype: torch.dtype = tor
     ``"kaolin"``; and ``"torch"``, which runs everywhere, if there is none.
 
     Args:
-        backend: One of ``BACKENDS``.
+        backend: One of ``BACKENDS``, or ``"features"``, which takes any device.
         device: Where the points are.
-        dtype: Their dtype, float32 or float64: no backend takes another, and each takes both.
+        dtype: Their dtype, float32 or float64; of feature vectors float16 too.
 
     Raises:
         ValueError: If ``backend`` is unknown, can't reach the device, or is not installed.
@@ -66,6 +70,8 @@ def resolve_backend(backend: str, device: torch.device, dtype: torch.dtype = tor
         >>> resolve_backend("auto", torch.device("cpu"))
         'native'
     """
+    if backend == FEATURES:
+        return _for_features(dtype)
     check_backend(backend)
     if dtype not in (torch.float32, torch.float64):
         raise TypeError(f"Argument `dtype` must be torch.float32 or torch.float64, but got {dtype}")
@@ -77,6 +83,12 @@ def resolve_backend(backend: str, device: torch.device, dtype: torch.dtype = tor
     if reason is not None:
         raise ValueError(f"Argument `backend` is {backend!r}, which {reason}")
     return backend
+
+
+def _for_features(dtype: torch.dtype) -> str:
+    if dtype not in (torch.float16, torch.float32, torch.float64):
+        raise TypeError(f"Argument `dtype` must be torch.float16, torch.float32 or torch.float64, but got {dtype}")
+    return FEATURES
 
 
 def check_backend(backend: str) -> None:

@@ -13,8 +13,6 @@ from ds_metrics.clouds import PackedClouds
 from ds_metrics.pairwise.backends import Backend
 from ds_metrics.pairwise.tiles import Tile
 
-_CALL_POINTS = 2**25  # points that the pairs of one call hold together: a fraction of a second, as Ctrl-C waits for it
-
 Tell = Callable[[int], None]
 
 
@@ -50,7 +48,7 @@ class Blocks:
 
 
 def tile_distances(
-    tile: Tile, rows: Any, columns: Any, points_per_pair: int, backend: Backend, squared: bool, tell: Tell | None = None
+    tile: Tile, rows: Any, columns: Any, pairs_per_call: int, backend: Backend, squared: bool, tell: Tell | None = None
 ) -> NDArray[np.float32]:
     """Distances between the prepared clouds of a tile's rows and columns, in its shape.
 
@@ -58,7 +56,7 @@ def tile_distances(
         tile: Where in the matrix it lies.
         rows: The clouds of its rows, prepared by the backend.
         columns: Those of its columns.
-        points_per_pair: Points of the largest pair of clouds.
+        pairs_per_call: How many the backend is given at once.
         backend: Computes the distances.
         squared: Whether nearest distances are squared before the mean.
         tell: Called with the number of pairs done, now and then.
@@ -68,7 +66,7 @@ def tile_distances(
     """
     values = np.zeros(tile.shape, dtype=np.float32)
     i, j = tile.pair_indices()
-    values[i, j] = pair_distances(tile, i, j, rows, columns, points_per_pair, backend, squared, tell)
+    values[i, j] = pair_distances(tile, i, j, rows, columns, pairs_per_call, backend, squared, tell)
     return values + values.T if tile.on_diagonal else values
 
 
@@ -78,18 +76,17 @@ def pair_distances(
     j: NDArray[np.int64],
     rows: Any,
     columns: Any,
-    points_per_pair: int,
+    pairs_per_call: int,
     backend: Backend,
     squared: bool,
     tell: Tell | None = None,
 ) -> NDArray[np.float32]:
     """Distances between the clouds ``i`` of a tile's rows and ``j`` of its columns, ``(K,)``; else as above."""
     values = np.empty(len(i), dtype=np.float32)
-    step = max(1, _CALL_POINTS // points_per_pair)
-    for start in range(0, len(i), step):
-        part = i[start : start + step], j[start : start + step]
-        distances = backend.chamfer_pairs(rows, columns, *part, squared=squared)
-        values[start : start + step] = _to_single(distances, part, tile)
+    for start in range(0, len(i), pairs_per_call):
+        part = i[start : start + pairs_per_call], j[start : start + pairs_per_call]
+        distances = backend.distances(rows, columns, *part, squared=squared)
+        values[start : start + pairs_per_call] = _to_single(distances, part, tile)
         if tell is not None:
             tell(len(part[0]))
     return values

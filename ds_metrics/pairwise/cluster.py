@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ds_metrics.clouds import PackedClouds
 from ds_metrics.pairwise.backends import load_backend
 from ds_metrics.pairwise.blocks import Blocks, tile_distances
+from ds_metrics.pairwise.costs import pairs_per_call, points_per_pair
 from ds_metrics.pairwise.tiles import Tile
 
 _TILES_IN_FLIGHT = 4  # for each thread of the cluster: enough that none waits, few enough to bound the memory here
@@ -181,12 +182,15 @@ def _too_many_losses(tile: Tile) -> ChildProcessError:
 def compute_tile(tile: Tile, rows: _Block, columns: _Block, backend: str, squared: bool) -> NDArray[np.float32]:
     """The task of a worker: the distances of one tile."""
     engine = load_backend(backend)
-    x = engine.prepare(_unpack(rows))
-    y = x if tile.on_diagonal else engine.prepare(_unpack(columns))
-    points_per_pair = int(rows[1].max() + columns[1].max())
-    return tile_distances(tile, x, y, points_per_pair, engine, squared)
+    x = _unpack(rows)
+    y = x if tile.on_diagonal else _unpack(columns)
+    prepared = engine.prepare(x)
+    others = prepared if tile.on_diagonal else engine.prepare(y)
+    at_once = pairs_per_call(points_per_pair(x, y, backend), backend)
+    return tile_distances(tile, prepared, others, at_once, engine, squared)
 
 
 def _unpack(block: _Block) -> PackedClouds:
-    points, lengths = (torch.from_numpy(np.array(buffer)) for buffer in block)  # what arrives may be read-only
+    # What arrives may be read-only, and torch warns of that.
+    points, lengths = (torch.from_numpy(np.require(buffer, requirements="W")) for buffer in block)
     return PackedClouds(points, lengths)

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
-from ds_metrics.pairwise.backends import load_backend, resolve_backend
+from ds_metrics.pairwise.backends import FEATURES, check_backend, load_backend, resolve_backend
 from ds_metrics.pairwise.blocks import Blocks, tile_distances
 from ds_metrics.pairwise.cluster import TileTasks, connect
+from ds_metrics.pairwise.costs import bytes_per_sample, bytes_prepared, pairs_per_call, points_per_pair
 from ds_metrics.pairwise.fill import fill
 from ds_metrics.pairwise.memory import memory_bytes
 from ds_metrics.pairwise.progress import Counter
@@ -25,7 +26,7 @@ from ds_metrics.pairwise.ranks import Ranks
 from ds_metrics.pairwise.store import DiskMatrix, Matrix, MemoryMatrix, default_root
 from ds_metrics.pairwise.tiles import Tile, TilePlan, choose_edge
 
-_HASHED_ROWS = 2**16
+_HASHED_BYTES = 2**20  # at a time: a row may hold megabytes
 _PREPARED_SHARE = 0.5  # of the budget; the matrix, if it is kept in memory, takes no more than the other half
 
 
@@ -91,6 +92,7 @@ def pairwise_distance(
                 [18.,  8.,  0.]])
     """
     check_distance(distance)
+    check_backend(backend)
     packed_x = pack_clouds(x, lengths_x, "x")
     packed_y = None
     if y is not None:
@@ -105,7 +107,18 @@ def pairwise_distance(
 class AllPairs:
     """The distances between all clouds of ``x`` and of ``y`` (``None``: among those of ``x``), yet to be computed.
 
-    The other attributes are the arguments of `pairwise_distance`, with the budget in bytes.
+    The other attributes are the arguments of `pairwise_distance`, with the budget in bytes. The backend
+    ``"features"`` takes feature vectors of any length, see `ds_metrics.clouds.pack_features`, and computes their mean
+    squared differences: to 1e-6 for any tiles, where the Chamfer distances of clouds are the same to the bit.
+
+    Raises:
+        ValueError: If vectors of different lengths are to be compared, or ``squared`` is told to be false for them.
+
+    Example:
+        >>> from ds_metrics.clouds import pack_features
+        >>> AllPairs(pack_features(torch.tensor([[0.0, 0.0], [3.0, 4.0]])), backend="features").run()
+        tensor([[ 0.0000, 12.5000],
+                [12.5000,  0.0000]])
     """
 
     x: PackedClouds
@@ -115,6 +128,9 @@ class AllPairs:
     memory_budget: int = 2**30
     store: str | Path | None = None
     cluster: str | None = None
+
+    def __post_init__(self) -> None:
+        check_vectors(self.backend, self.squared, self.x, *filter(None, [self.y]))
 
     def run(self, ranks: Ranks | None = None) -> Tensor | None:
         """Compute the matrix, in this process, on a cluster, or shared among ranks.
@@ -145,6 +161,7 @@ class AllPairs:
         self, plan: TilePlan, tiles: Iterator[Tile], counter: Counter, ranks: Ranks | None, stack: ExitStack
     ) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
         backend = load_backend(self._backend_name())
+        at_once = pairs_per_call(self._points_per_pair, self.backend)
         capacity = max(2, self._prepared_budget // (plan.edge * self._bytes_per_cloud))
         rows = Blocks(self.x, backend, capacity if self.y is None else capacity // 2)
         columns = rows if self.y is None else Blocks(self.y, backend, capacity // 2)
@@ -152,7 +169,7 @@ class AllPairs:
         def compute(tile: Tile) -> NDArray[np.float32]:
             x, y = rows.prepared(tile.rows), columns.prepared(tile.columns)
             tell = counter.add if ranks is None else None
-            return tile_distances(tile, x, y, self._points_per_pair, backend, self.squared, tell)
+            return tile_distances(tile, x, y, at_once, backend, self.squared, tell)
 
         if ranks is None and self.cluster is None:
             yield from ((tile, compute(tile)) for tile in tiles)
@@ -192,12 +209,14 @@ class AllPairs:
 
     @property
     def _points_per_pair(self) -> int:
-        return sum(largest(clouds) for clouds in (self.x, self.y or self.x))
+        return points_per_pair(self.x, self.y or self.x, self.backend)
 
     @property
     def _bytes_per_cloud(self) -> int:
-        """Of the largest cloud once prepared: coordinates, index and boxes, see ``_native/clouds.hpp``."""
-        return 6 * self.x.points.element_size() * (max(largest(self.x), largest(self.y or self.x)) + 128) + 1024
+        """Of the largest sample once prepared; a worker of a cluster is sent the sample too."""
+        sides = self.x, self.y or self.x
+        sent = self.backend == FEATURES and self.cluster is not None
+        return max(bytes_prepared(side, self.backend) + (bytes_per_sample(side) if sent else 0) for side in sides)
 
 
 def check_distance(distance: str) -> None:
@@ -222,23 +241,34 @@ def match(y: PackedClouds, x: PackedClouds, name: str = "y") -> tuple[PackedClou
     return wide[0], wide[1]
 
 
-def largest(clouds: PackedClouds) -> int:
-    """Points of the largest cloud."""
-    return int(clouds.lengths.max()) if len(clouds.lengths) else 1
+def check_vectors(backend: str, squared: bool, *samples: PackedClouds) -> None:
+    """Raise ``ValueError`` for samples and options that the backend of feature vectors can't take; pass all others."""
+    if backend != FEATURES:
+        return
+    if not squared:
+        raise ValueError("Argument `squared` belongs to the Chamfer distance: features are compared by squares alone")
+    for vectors in samples:
+        if (vectors.lengths != 1).any():
+            raise ValueError("Features must be one vector a sample, but got point clouds")
+    widths = sorted({int(vectors.points.shape[1]) for vectors in samples})
+    if len(widths) > 1:
+        raise ValueError(f"Feature vectors must have the same length to be compared, but got {widths}")
 
 
 def store_key(squared: bool, backend: str, **clouds: PackedClouds | None) -> dict[str, Any]:
-    """What the bits of Chamfer distances between clouds depend on."""
+    """What the bits of distances between samples depend on."""
     from ds_metrics import __version__
 
     hashes = {name: None if of is None else _content_hash(of) for name, of in clouds.items()}
-    return {"distance": "chamfer", "squared": squared, "backend": backend, "version": __version__, **hashes}
+    distance = "mean squared difference" if backend == FEATURES else "chamfer"
+    return {"distance": distance, "squared": squared, "backend": backend, "version": __version__, **hashes}
 
 
 def _content_hash(clouds: PackedClouds) -> str:
     """What distances depend on: points in their order, sizes and precision."""
     digest = hashlib.sha256(f"{clouds.points.dtype}".encode())
     digest.update(clouds.lengths.numpy().tobytes())
-    for rows in torch.split(clouds.points.detach(), _HASHED_ROWS):
+    step = max(1, _HASHED_BYTES // max(1, clouds.points.shape[1] * clouds.points.element_size()))
+    for rows in torch.split(clouds.points.detach(), step):
         digest.update(rows.cpu().numpy().tobytes())
     return digest.hexdigest()

@@ -13,6 +13,8 @@ from torch import Tensor
 from ds_metrics.clouds import PackedClouds
 from ds_metrics.pairwise.backends import load_backend, resolve_backend
 from ds_metrics.pairwise.blocks import tile_distances
+from ds_metrics.pairwise.costs import pairs_per_call, points
+from ds_metrics.pairwise.engine import check_vectors
 from ds_metrics.pairwise.store import MemoryMatrix
 from ds_metrics.pairwise.tiles import Tile, TilePlan
 
@@ -22,18 +24,21 @@ _FEW = 16  # samples that are taken together: one by one, a call for each pair o
 class _Block(NamedTuple):
     samples: range
     prepared: Any
-    most_points: int
+    points: int
 
 
 class GrowingMatrix:
     """Distances among all samples so far, computed as they come; to the bit those of `pairwise_distance`.
 
     It costs what the whole matrix costs at the end, and keeps half of the matrix and the prepared clouds, about 20
-    bytes a point in float32.
+    bytes a point in float32. Feature vectors agree in other batches to 1e-6 alone, and are kept as they came.
 
     Args:
         squared: Whether nearest distances are squared before the mean.
-        backend: As for `ds_metrics.pairwise.pairwise_distance`.
+        backend: As for `ds_metrics.pairwise.pairwise_distance`; ``"features"`` for feature vectors.
+
+    Raises:
+        ValueError: If vectors are told not to be squared; on ``append``, if they differ in length.
 
     Example:
         >>> matrix = GrowingMatrix()
@@ -46,6 +51,7 @@ class GrowingMatrix:
     """
 
     def __init__(self, squared: bool = True, backend: str = "auto") -> None:
+        check_vectors(backend, squared)
         self._squared = squared
         self._backend = backend
         self._batches: list[PackedClouds] = []
@@ -55,6 +61,7 @@ class GrowingMatrix:
 
     def append(self, clouds: PackedClouds) -> None:
         """Add samples, and compute their distances to all before and among themselves, as soon as there are a few."""
+        check_vectors(self._backend, self._squared, *self._batches[:1], clouds)
         self._batches.append(clouds)
         self._waiting += 1
         if sum(len(batch.lengths) for batch in self._batches[-self._waiting :]) >= _FEW:
@@ -64,15 +71,17 @@ class GrowingMatrix:
         batches = self._batches[len(self._batches) - self._waiting :]
         lengths = torch.cat([torch.empty(0, dtype=torch.int64), *(batch.lengths for batch in batches)])
         if len(lengths):
-            clouds = PackedClouds(torch.cat([batch.points for batch in batches]), lengths)
-            backend = load_backend(resolve_backend(self._backend, clouds.points.device, clouds.points.dtype))
+            rows = [batch.points for batch in batches]
+            clouds = PackedClouds(torch.cat(rows) if len(rows) > 1 else rows[0], lengths)
+            name = resolve_backend(self._backend, clouds.points.device, clouds.points.dtype)
+            backend = load_backend(name)
             start = self._blocks[-1].samples.stop if self._blocks else 0
-            block = _Block(range(start, start + len(lengths)), backend.prepare(clouds), int(lengths.max()))
+            block = _Block(range(start, start + len(lengths)), backend.prepare(clouds), points(clouds, name))
             tiles = []
             for other in (*self._blocks, block):
                 tile = Tile(0, block.samples, other.samples, on_diagonal=other is block)
-                points_per_pair = block.most_points + other.most_points
-                values = tile_distances(tile, block.prepared, other.prepared, points_per_pair, backend, self._squared)
+                at_once = pairs_per_call(block.points + other.points, name)
+                values = tile_distances(tile, block.prepared, other.prepared, at_once, backend, self._squared)
                 tiles.append((tile, values))
             self._tiles += tiles
             self._blocks.append(block)

@@ -18,7 +18,7 @@ def prepare(clouds: PackedClouds) -> Prepared:
     return batches.prepare(clouds)
 
 
-def chamfer_pairs(x: Prepared, y: Prepared, i: np.ndarray, j: np.ndarray, squared: bool = True) -> np.ndarray:
+def distances(x: Prepared, y: Prepared, i: np.ndarray, j: np.ndarray, squared: bool = True) -> np.ndarray:
     """Chamfer distances of the pairs ``(x[i], y[j])``, of shape ``(K,)``, float64."""
     return batches.chamfer_pairs(x, y, i, j, squared, _minima, _capacity)
 

@@ -17,7 +17,7 @@ def prepare(clouds: PackedClouds) -> _core.Clouds:
     return _core.Clouds(points, clouds.lengths.numpy(), threads=torch.get_num_threads())
 
 
-def chamfer_pairs(x: _core.Clouds, y: _core.Clouds, i: np.ndarray, j: np.ndarray, squared: bool = True) -> np.ndarray:
+def distances(x: _core.Clouds, y: _core.Clouds, i: np.ndarray, j: np.ndarray, squared: bool = True) -> np.ndarray:
     """Chamfer distances of the pairs ``(x[i], y[j])``, of shape ``(K,)``, float64."""
     return _core.chamfer_pairs(x, y, i, j, squared=squared, threads=torch.get_num_threads())
 

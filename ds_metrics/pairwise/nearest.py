@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ds_metrics.clouds import PackedClouds
-from ds_metrics.pairwise.backends import load_backend, resolve_backend
+from ds_metrics.pairwise.backends import check_backend, load_backend, resolve_backend
 
 
 def nearest_points(x: PackedClouds, y: PackedClouds, backend: str = "auto") -> tuple[Tensor, Tensor]:
@@ -21,6 +21,7 @@ def nearest_points(x: PackedClouds, y: PackedClouds, backend: str = "auto") -> t
         For each point of ``x.points`` the row of ``y.points`` that holds the nearest point, of shape ``(T_x,)``,
         and the same from ``y`` to ``x``, of shape ``(T_y,)``; int64.
     """
+    check_backend(backend)
     dtype = torch.promote_types(x.points.dtype, y.points.dtype)
     x, y = (PackedClouds(clouds.points.detach().to(dtype), clouds.lengths) for clouds in (x, y))
     engine = load_backend(resolve_backend(backend, x.points.device, dtype))

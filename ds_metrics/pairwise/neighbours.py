@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -13,11 +14,11 @@ from ds_metrics.clouds import PackedClouds
 from ds_metrics.pairwise.assignment import NearestOf
 from ds_metrics.pairwise.backends import load_backend, resolve_backend
 from ds_metrics.pairwise.blocks import pair_distances
-from ds_metrics.pairwise.engine import largest
+from ds_metrics.pairwise.costs import bytes_per_sample, pairs_per_call, points_per_pair
 from ds_metrics.pairwise.progress import Counter
 from ds_metrics.pairwise.tiles import Tile
 
-_TAKEN_POINTS = 2**23  # of samples in memory at once: 100 MB
+_TAKEN_BYTES = 100_000_000  # of samples that are compared with those of a cluster at once
 _MOST_PAIRS = 30_000_000  # before those that are found twice are left out
 
 
@@ -54,7 +55,7 @@ def neighbour_distances(
         medoids: ``(k,)`` indices within ``part``.
         clusters: How many of the nearest clusters count.
         squared: Whether nearest distances are squared before the mean.
-        backend: As for `ds_metrics.pairwise.pairwise_distance`.
+        backend: As for `ds_metrics.pairwise.pairwise_distance`; ``"features"`` for feature vectors.
 
     Returns:
         The pairs of which one sample counts in one of the nearest clusters of the other.
@@ -63,14 +64,16 @@ def neighbour_distances(
     near[medoids, 0] = np.arange(len(medoids))  # its own, though another medoid may repeat it
     counts = _counting(near, medoids)
     counter = Counter(sum(int(wanted.sum()) for _, _, wanted in _blocks(near, counts, len(part))))
-    engine = load_backend(resolve_backend(backend, x.points.device, x.points.dtype))
+    name = resolve_backend(backend, x.points.device, x.points.dtype)
+    engine = load_backend(name)
     found = []
     for own, others, wanted in _blocks(near, counts, _taken_at_once(x)):
         rows, columns = x.take(part[own]), x.take(part[others])
         i, j = (index.copy() for index in np.nonzero(wanted))
         distances = pair_distances(
             Tile(0, range(len(own)), range(len(others)), on_diagonal=False), i, j, engine.prepare(rows),
-            engine.prepare(columns), largest(rows) + largest(columns), engine, squared, counter.add,
+            engine.prepare(columns), pairs_per_call(points_per_pair(rows, columns, name), name), engine, squared,
+            counter.add,
         )  # fmt: skip
         found.append(Pairs(own[i].astype(np.int32), others[j].astype(np.int32), distances))
     return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
@@ -102,16 +105,16 @@ def _counting(near: NDArray[np.int64], medoids: NDArray[np.int64]) -> NDArray[np
 def _blocks(
     near: NDArray[np.int64], counts: NDArray[np.bool_], size: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]]:
-    """For each cluster the samples that count in it, those that are near to it, ``size`` at a time, and their pairs.
+    """For each cluster samples that count in it, samples that are near to it, ``size`` of each, and their pairs.
 
     A pair that is found from both sides is wanted from one.
     """
     labels = near[:, 0]
     for cluster in range(labels.max() + 1):
-        own = np.flatnonzero((labels == cluster) & counts)
+        counting = np.flatnonzero((labels == cluster) & counts)
         members = np.flatnonzero((near == cluster).any(axis=1))
-        for start in range(0, len(members), size):
-            others = members[start : start + size]
+        for first, start in product(range(0, len(counting), size), range(0, len(members), size)):
+            own, others = counting[first : first + size], members[start : start + size]
             found_twice = counts[others] & (near[own][:, None, :] == labels[others][:, None]).any(axis=2)
             i, j = own[:, None], others
             wanted = (i < j) | ((i != j) & ~found_twice)
@@ -120,4 +123,4 @@ def _blocks(
 
 
 def _taken_at_once(x: PackedClouds) -> int:
-    return max(1, _TAKEN_POINTS // largest(x))
+    return max(1, _TAKEN_BYTES // bytes_per_sample(x))

@@ -40,10 +40,14 @@ class Tile:
 
         Eight rows by eight columns at a time: so many prepared clouds stay in a processor's cache together.
         """
-        i, j = (index.ravel() for index in np.indices(self.shape))
-        order = np.lexsort((j, i, j // _CACHED_CLOUDS, i // _CACHED_CLOUDS))
-        i, j = i[order], j[order]
-        return (i[i < j], j[i < j]) if self.on_diagonal else (i, j)
+        rows, columns = (
+            np.arange(-(-size // _CACHED_CLOUDS) * _CACHED_CLOUDS).reshape(-1, _CACHED_CLOUDS) for size in self.shape
+        )
+        i, j = np.broadcast_arrays(rows[:, None, :, None], columns[None, :, None, :])
+        wanted = (i < self.shape[0]) & (j < self.shape[1])
+        if self.on_diagonal:
+            wanted &= i < j
+        return i[wanted], j[wanted]
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def prepare(clouds: PackedClouds) -> Prepared:
     return Prepared(points, starts, lengths, exponents, int(clouds.lengths.max()) if len(lengths) else 0)
 
 
-def chamfer_pairs(x: Prepared, y: Prepared, i: np.ndarray, j: np.ndarray, squared: bool = True) -> np.ndarray:
+def distances(x: Prepared, y: Prepared, i: np.ndarray, j: np.ndarray, squared: bool = True) -> np.ndarray:
     """Chamfer distances of the pairs ``(x[i], y[j])``, of shape ``(K,)``, float64."""
     device, dtype = x.points.device, x.points.dtype
     pairs = torch.from_numpy(np.stack([i, j])).to(device)

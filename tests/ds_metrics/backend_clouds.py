@@ -37,7 +37,7 @@ def ring(clouds):
 def expected_chamfer(x, y, i, j, squared=True):
     """In float64, by the C++ core."""
     wide = [PackedClouds(clouds.points.double(), clouds.lengths) for clouds in (x, y)]
-    return native.chamfer_pairs(*map(native.prepare, wide), i, j, squared=squared)
+    return native.distances(*map(native.prepare, wide), i, j, squared=squared)
 
 
 def expected_nearest(x, y):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ds_metrics.clouds import pack_clouds
+from ds_metrics.clouds import pack_clouds, pack_features
 
 
 def test_batches_lists_and_padding_agree():
@@ -65,3 +65,52 @@ def test_refuses_values(clouds, lengths, message):
 def test_refuses_types(clouds):
     with pytest.raises(TypeError, match="`clouds`"):
         pack_clouds(clouds)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_features_are_clouds_of_one_point(dtype):
+    features = torch.rand(4, 5).to(dtype)
+    packed = pack_features(features)
+    assert packed.points.data_ptr() == features.data_ptr()
+    assert packed.points.dtype == dtype
+    assert packed.lengths.tolist() == [1, 1, 1, 1]
+    assert pack_features(packed) is packed
+    assert torch.equal(packed.take(np.array([2, 0])).points, features[[2, 0]])
+
+
+def test_features_of_other_kinds(tmp_path):
+    assert pack_features(torch.rand(2, 3).bfloat16()).points.dtype == torch.float32
+    np.save(tmp_path / "x.npy", np.ones((3, 4), dtype=np.float16))
+    mapped = pack_features(np.load(tmp_path / "x.npy", mmap_mode="r"))
+    assert mapped.points.dtype == torch.float16
+    assert pack_features(torch.empty(0, 3)).lengths.shape == (0,)
+    assert pack_features(torch.rand(2, 3, requires_grad=True)).points.requires_grad
+
+
+@pytest.mark.parametrize("wrong", [torch.rand(4), torch.rand(4, 2, 2), torch.rand(4, 0), np.ones(3)])
+def test_refuses_shapes_of_features(wrong):
+    with pytest.raises(ValueError, match=r"`preds` must have shape \(N, D\) with D at least 1, but got \("):
+        pack_features(wrong, "preds")
+
+
+@pytest.mark.parametrize(
+    "wrong", [torch.zeros(2, 3, dtype=torch.int64), np.zeros((2, 3), dtype=np.uint8), [[1.0, 2.0]], "abc", None]
+)
+def test_refuses_types_of_features(wrong):
+    with pytest.raises(TypeError, match=r"`features` must be a floating point tensor or array of shape \(N, D\)"):
+        pack_features(wrong)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_refuses_infinite_features(monkeypatch, dtype):
+    monkeypatch.setattr("ds_metrics.clouds._CHECKED_NUMBERS", 10)
+    features = torch.rand(9, 4).to(dtype)
+    features[5, 1], features[5, 3], features[8, 0] = torch.nan, torch.inf, -torch.inf
+    message = r"`features` must hold finite features, but sample 5 has 2 NaN or infinite numbers \(1 more samples"
+    with pytest.raises(ValueError, match=message):
+        pack_features(features)
+
+
+def test_clouds_are_no_features():
+    with pytest.raises(ValueError, match="`features` must hold feature vectors, but got point clouds"):
+        pack_features(pack_clouds(torch.rand(2, 4, 3)))

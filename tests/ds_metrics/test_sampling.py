@@ -70,13 +70,13 @@ def test_within_one_per_cent_where_the_part_is_everything():
 
 
 def test_fewer_distances_than_all(monkeypatch, small):
-    computed, chamfer_pairs = [], native.chamfer_pairs
+    computed, distances = [], native.distances
 
     def counted(x, y, i, j, squared=True):
         computed.append(len(i))
-        return chamfer_pairs(x, y, i, j, squared)
+        return distances(x, y, i, j, squared)
 
-    monkeypatch.setattr(native, "chamfer_pairs", counted)
+    monkeypatch.setattr(native, "distances", counted)
     sampled(shapes(2000), 20)
     assert sum(computed) < 0.1 * 2000 * 1999 / 2
 

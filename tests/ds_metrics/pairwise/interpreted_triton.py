@@ -23,7 +23,7 @@ def test_the_interpreter_runs():
 def test_chamfer(dtype, squared):
     x, y = clouds.mixed(SIZES, dtype=dtype), clouds.mixed(SIZES[::-1], dtype=dtype, seed=1)
     i, j = np.concatenate([clouds.ring(x), np.arange(len(SIZES))[None].repeat(2, 0)], axis=1)
-    actual = triton.chamfer_pairs(triton.prepare(x), triton.prepare(y), i, j, squared=squared)
+    actual = triton.distances(triton.prepare(x), triton.prepare(y), i, j, squared=squared)
     np.testing.assert_allclose(actual, clouds.expected_chamfer(x, y, i, j, squared), rtol=1e-6)
     assert actual.dtype == np.float64
 
@@ -33,7 +33,7 @@ def test_any_scale(dtype, scale):
     x = clouds.mixed((3, 40), dtype=dtype, scale=scale)
     prepared = triton.prepare(x)
     i, j = clouds.ring(x)
-    actual = triton.chamfer_pairs(prepared, prepared, i, j)
+    actual = triton.distances(prepared, prepared, i, j)
     np.testing.assert_allclose(actual, clouds.expected_chamfer(x, x, i, j), rtol=1e-6)
     y = clouds.mixed((33, 2), dtype=dtype, seed=1, scale=scale)
     assert torch.equal(triton.nearest(*map(triton.prepare, (x, y))), clouds.expected_nearest(x, y))
@@ -44,7 +44,7 @@ def test_clouds_of_very_different_scales():
     i, j = clouds.all_pairs(x, x)
     prepared = triton.prepare(x)
     np.testing.assert_allclose(
-        triton.chamfer_pairs(prepared, prepared, i, j), clouds.expected_chamfer(x, x, i, j), rtol=1e-6
+        triton.distances(prepared, prepared, i, j), clouds.expected_chamfer(x, x, i, j), rtol=1e-6
     )
 
 
@@ -60,12 +60,12 @@ def test_many_pairs_and_little_memory(monkeypatch):
     x = clouds.mixed((1, 33, 130))
     prepared = triton.prepare(x)
     i, j = clouds.ring(x)
-    few = triton.chamfer_pairs(prepared, prepared, i, j)
+    few = triton.distances(prepared, prepared, i, j)
     monkeypatch.setattr(triton, "_MANY", 1)
-    many = triton.chamfer_pairs(prepared, prepared, i, j)
+    many = triton.distances(prepared, prepared, i, j)
     np.testing.assert_allclose(many, few, rtol=1e-15)  # other blocks: only the order of sums differs
     monkeypatch.setattr(triton, "_SCRATCH", 3 * 160)  # rows of three pairs at a time
-    assert np.array_equal(triton.chamfer_pairs(prepared, prepared, i, j), many)
+    assert np.array_equal(triton.distances(prepared, prepared, i, j), many)
 
 
 def test_points_that_do_not_lie_end_to_end():
@@ -73,14 +73,14 @@ def test_points_that_do_not_lie_end_to_end():
     strided = x._replace(points=torch.cat([x.points, x.points], dim=1)[:, 3:])
     assert not strided.points.is_contiguous()
     i, j = clouds.ring(x)
-    actual, expected = (triton.chamfer_pairs(*[triton.prepare(c)] * 2, i, j) for c in (strided, x))
+    actual, expected = (triton.distances(*[triton.prepare(c)] * 2, i, j) for c in (strided, x))
     assert np.array_equal(actual, expected)
 
 
 def test_no_pairs_no_clouds():
     none = clouds.pack_clouds([])
     prepared = triton.prepare(none)
-    assert triton.chamfer_pairs(prepared, prepared, np.empty(0, np.int64), np.empty(0, np.int64)).shape == (0,)
+    assert triton.distances(prepared, prepared, np.empty(0, np.int64), np.empty(0, np.int64)).shape == (0,)
     assert triton.nearest(*map(triton.prepare, (none, none))).shape == (0,)
 
 

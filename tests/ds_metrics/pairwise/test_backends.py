@@ -148,7 +148,7 @@ def test_every_name_has_a_module():
         assert find_spec("ds_metrics.pairwise." + ("reference" if name == "torch" else name)) is not None
     for name in ("native", "torch"):
         module = load_backend(resolve_backend(name, CPU))
-        assert all(callable(getattr(module, function)) for function in ("prepare", "chamfer_pairs", "nearest"))
+        assert all(callable(getattr(module, function)) for function in ("prepare", "distances", "nearest"))
 
 
 def test_the_engine_asks():

@@ -17,7 +17,7 @@ class Prepared:
 
 @pytest.fixture
 def watched(monkeypatch, tmp_path):
-    alive, peaks, prepare, chamfer_pairs = weakref.WeakSet(), [], native.prepare, native.chamfer_pairs
+    alive, peaks, prepare, distances = weakref.WeakSet(), [], native.prepare, native.distances
 
     def watch(clouds):
         prepared = Prepared(prepare(clouds))
@@ -28,7 +28,7 @@ def watched(monkeypatch, tmp_path):
     monkeypatch.setenv("DS_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(native, "prepare", watch)
     monkeypatch.setattr(
-        native, "chamfer_pairs", lambda x, y, i, j, squared=True: chamfer_pairs(x.clouds, y.clouds, i, j, squared)
+        native, "distances", lambda x, y, i, j, squared=True: distances(x.clouds, y.clouds, i, j, squared)
     )
     return peaks
 

@@ -55,7 +55,7 @@ def test_result_does_not_depend_on_tiles_or_threads(monkeypatch):
     for edge in (1, 3, 100):
         monkeypatch.setattr("ds_metrics.pairwise.tiles._LARGEST_EDGE", edge)
         assert torch.equal(pairwise_distance(clouds), expected)
-        monkeypatch.setattr("ds_metrics.pairwise.blocks._CALL_POINTS", 1000 * edge)
+        monkeypatch.setattr("ds_metrics.pairwise.costs._CALL_POINTS", 1000 * edge)
         assert torch.equal(pairwise_distance(clouds), expected)
     threads = torch.get_num_threads()
     try:

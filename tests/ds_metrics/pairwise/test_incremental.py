@@ -30,13 +30,13 @@ def test_grows_to_the_same_bits(monkeypatch, backend, cuts, few):
 def count_pairs(monkeypatch):
     from ds_metrics.pairwise import native
 
-    counted, chamfer_pairs = [], native.chamfer_pairs
+    counted, distances = [], native.distances
 
     def counting(x, y, i, j, squared=True):
         counted.append(len(i))
-        return chamfer_pairs(x, y, i, j, squared=squared)
+        return distances(x, y, i, j, squared=squared)
 
-    monkeypatch.setattr(native, "chamfer_pairs", counting)
+    monkeypatch.setattr(native, "distances", counting)
     return counted
 
 

@@ -32,7 +32,7 @@ def calls(monkeypatch):
 def test_chamfer(calls, dtype, scale, squared):
     x, y = clouds.mixed(dtype=dtype, scale=scale), clouds.mixed((1, 5, 33), dtype=dtype, seed=1, scale=scale)
     i, j = clouds.all_pairs(x, y)
-    actual = kaolin.chamfer_pairs(kaolin.prepare(x), kaolin.prepare(y), i, j, squared=squared)
+    actual = kaolin.distances(kaolin.prepare(x), kaolin.prepare(y), i, j, squared=squared)
     np.testing.assert_allclose(actual, clouds.expected_chamfer(x, y, i, j, squared), rtol=1e-6)
 
 
@@ -45,7 +45,7 @@ def test_pairs_of_equal_sizes_go_together(calls):
     x = clouds.pack_clouds([torch.rand(n, 3) for n in (5, 8, 5, 8, 5)])
     i, j = clouds.all_pairs(x, x)
     prepared = kaolin.prepare(x)
-    kaolin.chamfer_pairs(prepared, prepared, i, j)
+    kaolin.distances(prepared, prepared, i, j)
     assert sorted(calls) == sorted(
         ((pairs, n, 3), (pairs, m, 3))
         for n, m, pairs in [(5, 5, 9), (5, 8, 6), (8, 5, 6), (8, 8, 4)]
@@ -57,10 +57,10 @@ def test_memory_is_bounded(calls, monkeypatch):
     x = clouds.pack_clouds(torch.rand(6, 10, 3))
     i, j = clouds.all_pairs(x, x)
     prepared = kaolin.prepare(x)
-    whole = kaolin.chamfer_pairs(prepared, prepared, i, j)
+    whole = kaolin.distances(prepared, prepared, i, j)
     calls.clear()
     monkeypatch.setattr(kaolin, "_POINTS", 100)
-    assert np.array_equal(kaolin.chamfer_pairs(prepared, prepared, i, j), whole)
+    assert np.array_equal(kaolin.distances(prepared, prepared, i, j), whole)
     assert {p1[0] for p1, _ in calls} == {5, 1}
 
 

@@ -8,7 +8,7 @@ from ds_metrics.pairwise import assignment, neighbour_distances, neighbours, pai
 
 @pytest.mark.parametrize(("k", "clusters"), [(1, 1), (3, 2), (20, 3)])
 def test_pairs_of_near_clusters_once_each(k, clusters, monkeypatch):
-    monkeypatch.setattr(neighbours, "_TAKEN_POINTS", 200)  # several takes
+    monkeypatch.setattr(neighbours, "_TAKEN_BYTES", 200 * 12)  # several takes
     monkeypatch.setattr(assignment, "_BOUNDED_FROM", 10**9)  # nearest by distances, so that they are known here
     x = torch.rand(90, 15, 3, generator=torch.Generator().manual_seed(0))
     part = np.random.default_rng(0).permutation(90)[:70]

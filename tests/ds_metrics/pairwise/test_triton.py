@@ -96,7 +96,7 @@ def test_chamfer_compiles_without_spilling(compiled, monkeypatch, dtype, many, s
     monkeypatch.setattr(triton, "rescale", lambda values, exponents, squared: values)
     x = clouds.mixed(dtype=dtype)
     prepared = triton.prepare(x)
-    triton.chamfer_pairs(prepared, prepared, *clouds.all_pairs(x, x), squared=squared)
+    triton.distances(prepared, prepared, *clouds.all_pairs(x, x), squared=squared)
     assert [name for name, _ in reports] == ["_exponent_kernel", "_chamfer_kernel"]
     for _, report in reports:
         assert "0 bytes spill stores, 0 bytes spill loads" in report
