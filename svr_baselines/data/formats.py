@@ -90,31 +90,32 @@ def reading(what: str) -> Iterator[None]:
             # Raised by numpy where text ends in the middle of a number: points would go missing.
             warnings.filterwarnings("error", message="string or file could not be read to its end")
             yield
-    except _Fault:
+    except Fault:
         raise
     except OSError as err:
-        raise _Fault(err.strerror or f"not a readable {what} file") from err
+        raise Fault(err.strerror or f"not a readable {what} file") from err
     except Exception as err:
         if "Python objects in dtype" in str(err) or "Object arrays cannot" in str(err):
-            raise _Fault("the array has dtype object, which is never unpickled") from err
-        detail = "" if isinstance(err, ImportError) else f" ({_one_line(err)})"
-        raise _Fault(f"not a readable {what} file, perhaps truncated{detail}") from err
+            raise Fault("the array has dtype object, which is never unpickled") from err
+        detail = "" if isinstance(err, ImportError) else f" ({one_line(err)})"
+        raise Fault(f"not a readable {what} file, perhaps truncated{detail}") from err
     finally:
         log.disabled = disabled
 
 
-class _Fault(ValueError):
+class Fault(ValueError):
     """A fault whose message is fit to be shown as it is."""
 
 
-def _one_line(err: Exception, width: int = 100) -> str:
+def one_line(err: Exception, width: int = 100) -> str:
+    """What an exception says, without line breaks and not too long."""
     text = " ".join(str(err).split()) or type(err).__name__
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def _refuse_empty(size: int) -> None:
     if size == 0:
-        raise _Fault("the file is empty")
+        raise Fault("the file is empty")
 
 
 def _pick_array(keys: list[str]) -> str:
@@ -123,7 +124,7 @@ def _pick_array(keys: list[str]) -> str:
     known = [key for key in _ARRAY_NAMES if key in keys]
     if len(known) != 1:
         wanted = f"one array, or exactly one of those named {', '.join(_ARRAY_NAMES)}"
-        raise _Fault(f"expected {wanted}, but got {', '.join(sorted(keys)) or 'none'}")
+        raise Fault(f"expected {wanted}, but got {', '.join(sorted(keys)) or 'none'}")
     return known[0]
 
 
@@ -164,4 +165,4 @@ def _check_complete(data: bytes, suffix: str) -> None:
     else:
         return
     if found < expected:
-        raise _Fault(f"truncated: the header promises {expected} elements, the file has {max(found, 0)}")
+        raise Fault(f"truncated: the header promises {expected} elements, the file has {max(found, 0)}")

@@ -20,9 +20,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from svr_baselines.data.folders import find_files
 from svr_baselines.data.formats import ARRAY_SUFFIXES, SUFFIXES, as_points, load_array, read_mesh, read_points
 from svr_baselines.data.points import Normalization, check_count, normalize_points, sample_mesh, stable_seed
-from svr_baselines.data.shapes import BadShape, Kind, ShapeSet
+from svr_baselines.data.shapes import BadShape, Kind, ShapeSet, describe_bad
 from svr_baselines.data.spool import Outcome, Spool
 
 Progress = Callable[[int, int], None]
@@ -88,7 +89,7 @@ def read_shapes(
     if not path.exists():
         raise FileNotFoundError(f"No file or folder at {path}.")
     if path.is_dir():
-        found = _find_files(path)
+        found = find_files(path, SUFFIXES, "shapes")
         names, paths = list(found), [file.relative_to(path).as_posix() for file in found.values()]
         read = partial(_attempt, partial(_read_file, points=points, seed=seed), normalize)
         if store is None:
@@ -196,7 +197,7 @@ def _collect(
         if progress is not None:
             progress(done, total)
     if bad and not (skip_bad and good):
-        raise ValueError(_describe(source, bad, total, skip_bad))
+        raise ValueError(describe_bad("shapes", source, bad, total, skip_bad))
     clouds, kinds = [cloud for cloud, _ in good.values()], tuple(kind for _, kind in good.values())
     return ShapeSet(tuple(good), clouds, kinds, tuple(bad), source)
 
@@ -236,38 +237,3 @@ def _open_array(path: Path) -> npt.NDArray[Any]:
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{path}: expected real numbers, but got dtype {array.dtype}.")
     return array
-
-
-def _find_files(root: Path) -> dict[str, Path]:
-    """Shape files below `root` by name, sorted by name."""
-    found: dict[str, Path] = {}
-    for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_raise):
-        subfolders[:] = [sub for sub in subfolders if not sub.startswith(".") and not _is_loop(folder, sub)]
-        for file in sorted(files):
-            path = Path(folder, file)
-            if file.startswith(".") or path.suffix.lower() not in SUFFIXES:
-                continue
-            name = path.relative_to(root).with_suffix("").as_posix()
-            if name in found:
-                raise ValueError(f"{root}: two files of the same name, {found[name].name} and {file}, at {name!r}.")
-            found[name] = path
-    if not found:
-        raise ValueError(f"{root}: no shapes in this folder (looked for {' '.join(SUFFIXES)}).")
-    return dict(sorted(found.items()))
-
-
-def _is_loop(folder: str, sub: str) -> bool:
-    """A link to a folder that holds it would be walked without end."""
-    inside, target = os.path.realpath(folder), os.path.realpath(os.path.join(folder, sub))
-    return os.path.commonpath([inside, target]) == target
-
-
-def _raise(error: OSError) -> None:
-    raise ValueError(f"{error.filename}: {error.strerror}.") from error
-
-
-def _describe(source: str, bad: list[BadShape], total: int, skip_bad: bool, shown: int = 3) -> str:
-    faults = "; ".join(f"{item.path}: {item.reason}" for item in bad[:shown])
-    more = f"; and {len(bad) - shown} more" if len(bad) > shown else ""
-    advice = "" if skip_bad or len(bad) == total else " Pass `skip_bad=True` (`--skip-bad`) to go on without them."
-    return f"{source}: {len(bad)} of {total} shapes cannot be read: {faults}{more}.{advice}"

@@ -16,11 +16,24 @@ Kind = Literal["mesh", "points"]
 
 @dataclass(frozen=True)
 class BadShape:
-    """A shape that was left out: its name, where it came from and what is wrong with it."""
+    """A shape or image that was left out: its name, where it came from and what is wrong with it."""
 
     name: str
     path: str
     reason: str
+
+
+def describe_bad(what: str, source: str, bad: Sequence[BadShape], total: int, skip_bad: bool, shown: int = 3) -> str:
+    """Tell in one line how many of a set's shapes, images, ... are bad, and what is wrong with the first few.
+
+    Example:
+        >>> describe_bad("images", "dogs", [BadShape("a", "a.png", "the file is empty")], total=1, skip_bad=False)
+        'dogs: 1 of 1 images cannot be read: a.png: the file is empty.'
+    """
+    faults = "; ".join(f"{item.path}: {item.reason}" for item in bad[:shown])
+    more = f"; and {len(bad) - shown} more" if len(bad) > shown else ""
+    advice = "" if skip_bad or len(bad) == total else " Pass `skip_bad=True` (`--skip-bad`) to go on without them."
+    return f"{source}: {len(bad)} of {total} {what} cannot be read: {faults}{more}.{advice}"
 
 
 @dataclass(frozen=True, eq=False)
