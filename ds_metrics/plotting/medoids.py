@@ -1,28 +1,27 @@
-"""Medoids as shaded point clouds."""
+"""Medoids side by side: shaded point clouds, or pictures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.spatial import cKDTree
 
-from ds_metrics.plotting.style import BASE_COLOR, INK, percent, plural
+from ds_metrics.plotting.clouds import draw_cloud
+from ds_metrics.plotting.style import INK, percent, plural
 
-Float = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 
-_NEIGHBORS = 32
-_PANEL_POINTS = 125.0  # width of a panel in typographic points
-_LIGHT = np.array([-0.35, 0.8, 0.5]) / np.linalg.norm([-0.35, 0.8, 0.5])
+_COARSE = 48  # a picture of fewer pixels than this shows each of them as a square
+_FRAME = "0.75"
 
 
 def plot_medoids(
-    clouds: Sequence[npt.ArrayLike],
+    medoids: Sequence[npt.ArrayLike],
     sizes: Sequence[int],
     names: Sequence[str] | None = None,
     max_shapes: int = 24,
@@ -31,15 +30,15 @@ def plot_medoids(
     elevation: float = 20.0,
     title: str | None = None,
 ) -> Figure:
-    """Draw medoids as shaded point clouds, the largest cluster first.
+    """Draw medoids, the largest cluster first: point clouds as shaded surfaces, pictures as they are.
 
     Args:
-        clouds: `(P_i, 3)` points of each medoid.
+        medoids: Each medoid: `(P_i, 3)` points, or a `(H_i, W_i, 3)` picture, uint8 or float in [0, 1]; all of a kind.
         sizes: Size of each medoid's cluster.
         names: Name of each medoid.
         max_shapes: Clusters to draw at most; the figure says how many are left out.
-        up: The axis that points up.
-        azimuth: Angle of the camera around the up axis, in degrees.
+        up: The axis of point clouds that points up.
+        azimuth: Angle of the camera around the up axis, in degrees; like the next, for point clouds only.
         elevation: Angle of the camera above the ground, in degrees.
         title: Title of the figure.
 
@@ -47,14 +46,20 @@ def plot_medoids(
         The figure, one axes per medoid.
 
     Raises:
-        ValueError: If the arguments differ in length, or a cloud is not `(P, 3)` or not finite.
+        ValueError: If the arguments differ in length, or a medoid is neither `(P, 3)` finite points nor a
+            `(H, W, 3)` picture of the said range, or of another kind than the first.
 
     Example:
         >>> figure = plot_medoids([np.eye(3), np.eye(3)], sizes=[1, 3])
         >>> [ax.get_title() for ax in figure.axes]
         ['3 shapes · 75 %', '1 shape · 25 %']
+        >>> figure = plot_medoids([np.zeros((8, 8, 3)), np.ones((8, 6, 3))], sizes=[1, 3])
+        >>> [ax.get_title() for ax in figure.axes]
+        ['3 images · 75 %', '1 image · 25 %']
     """
-    _check_medoids(clouds, sizes, names, max_shapes, up)
+    _check_options(len(medoids), sizes, names, max_shapes, up)
+    arrays = _check_medoids(medoids)
+    noun = "shape" if arrays[0].ndim == 2 else "image"
     counts = np.asarray(sizes)
     order = np.argsort(-counts, kind="stable")
     shown, hidden = order[:max_shapes], order[max_shapes:]
@@ -63,92 +68,74 @@ def plot_medoids(
     figure = Figure(figsize=(max(2.0 * columns, 4.0), 2.35 * rows + 0.4), layout="constrained")
     for place, i in enumerate(shown):
         ax = figure.add_subplot(rows, columns, place + 1)
-        draw_cloud(ax, np.asarray(clouds[i], dtype=np.float64), up, azimuth, elevation)
-        ax.set_title(f"{plural(counts[i], 'shape')} · {percent(counts[i], counts.sum())}", fontsize=10, color=INK)
+        if noun == "shape":
+            draw_cloud(ax, arrays[i].astype(np.float64), up, azimuth, elevation)
+        else:
+            draw_picture(ax, arrays[i])
+        ax.set_title(f"{plural(counts[i], noun)} · {percent(counts[i], counts.sum())}", fontsize=10, color=INK)
         if names is not None:
             below = {"ha": "center", "va": "top", "fontsize": 7.5, "color": "0.45"}
-            ax.text(0.5, 0.0, _shorten(names[i]), below, transform=ax.transAxes)
+            y = 0.0 if noun == "shape" else -0.03  # clear of the frame
+            ax.text(0.5, y, _shorten(names[i]), below, transform=ax.transAxes, parse_math=False)
     if title:
         figure.suptitle(title, fontsize=13, color=INK)
     if len(hidden):
         share = percent(counts[hidden].sum(), counts.sum())
-        text = f"{plural(len(hidden), 'smaller cluster')} with {share} of the shapes not shown"
+        text = f"{plural(len(hidden), 'smaller cluster')} with {share} of the {noun}s not shown"
         figure.supxlabel(text, fontsize=9, color="0.4")
     return figure
 
 
-def draw_cloud(ax: Axes, points: Float, up: str = "y", azimuth: float = 35.0, elevation: float = 20.0) -> None:
-    """Draw `(P, 3)` points into axes, shaded, centred and scaled to fit; see `plot_medoids` for the view."""
-    view = points @ _view_matrix(up, azimuth, elevation).T
-    low, high = view.min(axis=0), view.max(axis=0)
-    extent = float((high - low)[:2].max()) or 1.0
-    view = (view - (low + high) / 2) / extent
-    colors, spacing = _shade(view)
-    order = np.argsort(view[:, 2], kind="stable")
-    x, y = view[order, :2].T
-    # Dots a little wider than the gaps between points close the surface whatever the number of points.
-    diameter = float(np.clip(_PANEL_POINTS * 1.7 * spacing, 2.0, 9.0))
-    ax.scatter(x, y, s=diameter**2, c=colors[order], linewidths=0, rasterized=True)
-    ax.set_xlim(-0.56, 0.56)
-    ax.set_ylim(-0.56, 0.56)
-    ax.set_aspect("equal")
-    ax.set_axis_off()
+def draw_picture(ax: Axes, picture: Array) -> None:
+    """Draw a `(H, W, 3)` picture, uint8 or float in [0, 1], into axes; a thin frame shows how far it reaches."""
+    # Few pixels are shown as they are, as blur would say nothing; others are smoothed to the size of the panel.
+    coarse = max(picture.shape[:2]) < _COARSE
+    ax.imshow(picture, interpolation="nearest" if coarse else "hanning", aspect="equal")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for side in ax.spines.values():
+        side.set_visible(True)
+        side.set_color(_FRAME)
+        side.set_linewidth(0.6)
 
 
-def _view_matrix(up: str, azimuth: float, elevation: float) -> Float:
-    """Rows: right, up, toward the viewer. Azimuth 0 looks at the +Z side (Y up) or the -Y side (Z up)."""
-    az, el = math.radians(azimuth), math.radians(elevation)
-    right = (math.cos(az), 0.0, -math.sin(az))
-    toward = (math.cos(el) * math.sin(az), math.sin(el), math.cos(el) * math.cos(az))
-    rows = np.array([right, np.cross(toward, right), toward])
-    return rows if up == "y" else rows @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
-
-
-def _shade(view: Float) -> tuple[Float, float]:
-    """Lambert and ambient light, paler with distance: `(P, 3)` RGB, and the typical gap between points."""
-    light, spacing = np.full(len(view), 0.8), 1.0
-    if len(view) >= 4:
-        gaps, nearest = cKDTree(view).query(view, k=min(_NEIGHBORS, len(view)))
-        spacing = float(np.median(gaps[:, 3]))
-        light = 0.47 + 0.66 * np.clip(_normals(view[nearest]) @ _LIGHT, 0, 1)
-        # Where a thin board is sampled on both faces, single normals are noisy; those around a point agree.
-        light = np.median(light[nearest[:, :16]], axis=1)
-    lit = np.clip(light[:, None] * BASE_COLOR, 0, 1)
-    # What the light adds beyond full colour shows as a tint of white.
-    lit += np.clip(light - 0.8, 0, 1)[:, None] * (1 - lit)
-    far = (view[:, 2].max() - view[:, 2]) / (np.ptp(view[:, 2]) or 1.0)
-    return np.clip(lit + 0.25 * far[:, None] * (1 - lit), 0, 1), spacing
-
-
-def _normals(around: Float) -> Float:
-    """Unit normals by PCA of each point's `(P, K, 3)` neighbours: the direction of their least spread."""
-    around = around - around.mean(axis=1, keepdims=True)
-    _, axes = np.linalg.eigh(np.einsum("pki,pkj->pij", around, around))
-    normals: Float = axes[:, :, 0]
-    return np.where(normals[:, 2:] < 0, -normals, normals)
-
-
-def _check_medoids(
-    clouds: Sequence[npt.ArrayLike],
-    sizes: Sequence[int],
-    names: Sequence[str] | None,
-    max_shapes: int,
-    up: str,
-) -> None:
-    if len(clouds) == 0 or len(clouds) != len(sizes):
-        raise ValueError(f"Argument `sizes` must have one entry for each cloud, but got {len(sizes)}, {len(clouds)}.")
+def _check_options(count: int, sizes: Sequence[int], names: Sequence[str] | None, max_shapes: int, up: str) -> None:
+    if count == 0 or count != len(sizes):
+        raise ValueError(f"Argument `sizes` must have one entry for each medoid, but got {len(sizes)}, {count}.")
     if min(sizes) < 0 or sum(sizes) == 0:
         raise ValueError(f"Argument `sizes` must hold counts that are not all 0, but got {list(sizes)[:5]}.")
-    if names is not None and len(names) != len(clouds):
-        raise ValueError(f"Argument `names` must have {len(clouds)} entries, but got {len(names)}.")
+    if names is not None and len(names) != count:
+        raise ValueError(f"Argument `names` must have {count} entries, but got {len(names)}.")
     if max_shapes < 1:
         raise ValueError(f"Argument `max_shapes` must be at least 1, but got {max_shapes}.")
     if up not in ("y", "z"):
         raise ValueError(f"Argument `up` must be 'y' or 'z', but got {up!r}.")
-    for i, cloud in enumerate(clouds):
-        points = np.asarray(cloud)
-        if points.ndim != 2 or points.shape[1] != 3 or not len(points) or not np.isfinite(points).all():
-            raise ValueError(f"Argument `clouds` must hold finite (P, 3) points, but got {points.shape} at {i}.")
+
+
+def _check_medoids(medoids: Sequence[npt.ArrayLike]) -> list[Array]:
+    arrays = [np.asarray(medoid) for medoid in medoids]
+    for i, array in enumerate(arrays):
+        if array.ndim not in (2, 3) or array.shape[-1] != 3 or not array.size:
+            raise ValueError(
+                f"Argument `medoids` must hold (P, 3) points or (H, W, 3) pictures, but got {array.shape} at {i}."
+            )
+        if array.ndim != arrays[0].ndim:
+            raise ValueError(
+                "Argument `medoids` must hold points or pictures, not both, "
+                f"but got {arrays[0].shape} at 0 and {array.shape} at {i}."
+            )
+        if array.ndim == 2 and not np.isfinite(array).all():
+            raise ValueError(f"Argument `medoids` must hold finite points, but got some that are not at {i}.")
+        if array.ndim == 3 and array.dtype != np.uint8 and not _is_unit_range(array):
+            raise ValueError(
+                "Argument `medoids` must hold pictures of uint8, or of floats in [0, 1], "
+                f"but got {array.dtype} from {array.min()} to {array.max()} at {i}."
+            )
+    return arrays
+
+
+def _is_unit_range(array: Array) -> bool:
+    return bool(np.issubdtype(array.dtype, np.floating) and array.min() >= 0 and array.max() <= 1)
 
 
 def _shorten(name: str, width: int = 28) -> str:

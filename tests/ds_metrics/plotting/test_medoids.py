@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from ds_metrics.plotting import plot_medoids
 
@@ -69,15 +70,91 @@ def test_medoids_of_many_clusters(save):
     ("options", "argument"),
     [
         ({"sizes": [1, 2]}, "sizes"),
-        ({"clouds": [], "sizes": []}, "sizes"),
+        ({"medoids": [], "sizes": []}, "sizes"),
         ({"sizes": [0]}, "sizes"),
         ({"names": ["a", "b"]}, "names"),
         ({"max_shapes": 0}, "max_shapes"),
         ({"up": "x"}, "up"),
-        ({"clouds": [np.zeros((2, 2))]}, "clouds"),
-        ({"clouds": [np.full((2, 3), np.nan)]}, "clouds"),
+        ({"medoids": [np.zeros((2, 2))]}, "medoids"),
+        ({"medoids": [np.zeros((0, 3))]}, "medoids"),
+        ({"medoids": [np.full((2, 3), np.nan)]}, "medoids"),
     ],
 )
 def test_medoids_refuse(options, argument):
     with pytest.raises(ValueError, match=f"`{argument}`"):
-        plot_medoids(**{"clouds": [np.eye(3)], "sizes": [1], **options})
+        plot_medoids(**{"medoids": [np.eye(3)], "sizes": [1], **options})
+
+
+def picture(height=60, width=80, dtype=np.uint8):
+    return (
+        RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        if dtype is np.uint8
+        else RNG.random((height, width, 3))
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, float])
+def test_pictures_are_drawn_as_they_are(dtype, save):
+    pictures = [picture(60, 80, dtype), picture(137, 137, dtype), picture(70, 50, dtype)]
+    figure = plot_medoids(pictures, [1, 3, 0], names=["a", "$ \\x $", "c"], max_shapes=2)
+    assert [ax.get_title() for ax in figure.axes] == ["3 images · 75 %", "1 image · 25 %"]
+    assert [ax.texts[0].get_text() for ax in figure.axes] == ["$ \\x $", "a"]
+    assert figure.get_supxlabel() == "1 smaller cluster with 0 % of the images not shown"
+    for ax, drawn in zip(figure.axes, (pictures[1], pictures[0]), strict=True):
+        np.testing.assert_array_equal(ax.images[0].get_array(), drawn)
+    save(figure)
+
+
+def test_pictures_keep_their_aspect(save):
+    figure = plot_medoids([picture(40, 120)], [1])
+    save(figure)
+    box = figure.axes[0].get_window_extent()
+    assert box.width / box.height == pytest.approx(3, rel=0.02)
+
+
+@pytest.mark.parametrize("size", [16, 137])
+def test_a_white_picture_is_framed(size):
+    figure = plot_medoids([np.full((size, size, 3), 255, dtype=np.uint8)], [1])
+    FigureCanvasAgg(figure).draw()
+    ax = figure.axes[0]
+    dark = np.asarray(figure.canvas.buffer_rgba())[::-1, :, :3].min(axis=2) < 235
+    box = ax.get_window_extent()
+    row, column = round((box.y0 + box.y1) / 2), round((box.x0 + box.x1) / 2)
+    np.testing.assert_allclose(np.flatnonzero(dark[row]), [box.x0, box.x1], atol=2)
+    np.testing.assert_allclose(np.flatnonzero(dark[: round(box.y1) + 3, column]), [box.y0, box.y1], atol=2)
+
+
+@pytest.mark.parametrize(("size", "smooth"), [(8, False), (64, True)])
+def test_only_pictures_of_few_pixels_show_them(size, smooth):
+    squares = np.indices((size, size)).sum(axis=0) % 2 * 255
+    figure = plot_medoids([np.repeat(squares[..., None], 3, axis=2).astype(np.uint8)], [1])
+    FigureCanvasAgg(figure).draw()
+    box = figure.axes[0].get_window_extent()
+    inside = np.asarray(figure.canvas.buffer_rgba())[::-1, :, 0]
+    inside = inside[round(box.y0) + 5 : round(box.y1) - 5, round(box.x0) + 5 : round(box.x1) - 5]
+    between = ((inside > 20) & (inside < 235)).mean()
+    assert (between > 0.2) == smooth
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        picture().transpose(2, 0, 1),
+        picture()[..., :1],
+        picture()[:0],
+        picture().astype(int),
+        picture().astype(float),
+        picture() > 100,
+        np.full((2, 2, 3), -0.1),
+        np.full((2, 2, 3), np.nan),
+        np.zeros((1, 2, 2, 3)),
+    ],
+)
+def test_pictures_refuse(wrong):
+    with pytest.raises(ValueError, match=r"`medoids` must hold .* at 1"):
+        plot_medoids([picture(), wrong], [1, 1])
+
+
+def test_points_and_pictures_do_not_mix():
+    with pytest.raises(ValueError, match=r"points or pictures, not both, but got \(60, 80, 3\) at 0 and \(3, 3\) at 2"):
+        plot_medoids([picture(), picture(), np.eye(3)], [1, 1, 1])
