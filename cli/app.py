@@ -52,6 +52,20 @@ def callback(
     """Does a 3D reconstruction network reconstruct, or does it recite? The Dispersion Score tells."""
 
 
+_NO_SET = "PREDICTIONS is missing: an array or a folder of shapes; or --images"
+_FOR_SHAPES = "target", "metric", "points", "normalize"
+_FOR_IMAGES = "features", "weights", "pooling", "size", "background", "crop", "views", "device"
+
+
+def refuse_options(context: typer.Context, names: tuple[str, ...], images: bool) -> None:
+    """Refuse an option that was given and would change nothing."""
+    given = [name for name in names if context.get_parameter_source(name).name == "COMMANDLINE"]
+    if given and images:
+        raise ValueError(f"--{given[0]} is for shapes, but --images was given")
+    if given:
+        raise ValueError(f"--{given[0]} is for images, but --images was not given")
+
+
 Points = Annotated[int, typer.Option(min=1, help="Points sampled on each mesh; point clouds stay as is.")]
 Normalize = Annotated[
     str,
@@ -68,8 +82,8 @@ Json = Annotated[str | None, typer.Option(metavar="FILE|-", help="Write all of i
 Store = Annotated[
     Path | None,
     typer.Option(
-        help="Folder that keeps distances, and points read from a folder: a killed run goes on there, a repeated one "
-        "reuses them."
+        help="Folder that keeps distances, points read from a folder and features: a killed run goes on there, a "
+        "repeated one reuses them."
     ),
 ]
 Memory = Annotated[
@@ -82,15 +96,21 @@ Memory = Annotated[
 Cluster = Annotated[
     str | None, typer.Option(metavar="ADDRESS|local:N", help="Dask scheduler, or N processes on this machine.")
 ]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without shapes that can't be read.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without shapes or images that can't be read.")]
+
+
+def image_option(*names: str, **settings: Any) -> Any:
+    """An option that goes with `--images`."""
+    return typer.Option(*names, rich_help_panel="Images", **settings)
 
 
 @app.command("eval")
 @one_line_errors
 def evaluate(
+    context: typer.Context,
     predictions: Annotated[
-        Path, typer.Argument(help="Array (N, P, 3) as .npy or .npz, or a folder of meshes and point clouds.")
-    ],
+        Path | None, typer.Argument(help="Array (N, P, 3) as .npy or .npz, or a folder of meshes and point clouds.")
+    ] = None,
     target: Annotated[
         Path | None,
         typer.Option(
@@ -115,7 +135,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="auto|exact|sampled",
-            help="All distances, or medoids from a sample; auto: exact up to 10,000 shapes.",
+            help="All distances, or medoids from a sample; auto: exact up to 10,000 samples.",
         ),
     ] = "auto",
     confidence: Annotated[
@@ -127,22 +147,69 @@ def evaluate(
     memory: Memory = None,
     cluster: Cluster = None,
     skip_bad: SkipBad = False,
+    images: Annotated[
+        Path | None,
+        image_option(
+            help="Images instead of shapes: a folder of .png .jpg .webp .., also in R2N2's layout; or an array "
+            "(N, H, W, C) or (N, C, H, W)."
+        ),
+    ] = None,
+    features: Annotated[str, image_option(metavar="vgg16|pixels|..", help="What images are compared by.")] = "vgg16",
+    weights: Annotated[
+        str | None,
+        image_option(
+            metavar="bundled|torchvision|FILE",
+            help="Weights of the features: those that come along, torchvision's (the paper's), or a file's.",
+        ),
+    ] = None,
+    pooling: Annotated[
+        str | None,
+        image_option(metavar="channel-max|none", help="The largest of VGG16's 256 channels, or all of them."),
+    ] = None,
+    size: Annotated[int, image_option(min=1, help="Pixels to which images are resized.")] = 224,
+    background: Annotated[
+        str,
+        image_option(
+            metavar="white|black|#rrggbb|none",
+            help="What shows through transparent pixels; none: the colours stored there, as the paper's code.",
+        ),
+    ] = "white",
+    crop: Annotated[
+        int | None, image_option(min=1, help="Pixels of the centre to keep, before resizing; 127 for R2N2.")
+    ] = None,
+    views: Annotated[str | None, image_option(metavar="0|1,5|1:23", help="R2N2 renderings to keep.")] = None,
+    device: Annotated[str, image_option(metavar="auto|cpu|cuda", help="Where features are computed.")] = "auto",
 ) -> None:
-    """Score a set of shapes: Dispersion Score and, with targets, Chamfer distance and F-score."""
+    """Score a set of shapes: Dispersion Score and, with targets, Chamfer distance and F-score. Or a set of images."""
     from ds_cli.evaluate import parse_clusters, parse_confidence, run
-    from ds_cli.reading import Reading
 
+    if (predictions is None) == (images is None):
+        raise ValueError("one set is scored: PREDICTIONS or --images, but got both" if images else _NO_SET)
+    refuse_options(context, _FOR_SHAPES if images else _FOR_IMAGES, images is not None)
     from svr_baselines.dispersion import Resources, Scoring
+
+    scoring = Scoring(parse_clusters(clusters), solver, estimator, parse_confidence(confidence), seed)
+    resources = Resources(memory, store, cluster)
+    if images is not None:
+        from ds_cli.images import ImageReading, parse_views
+        from ds_cli.images import run as run_images
+
+        reading = ImageReading(
+            features, weights, pooling, size, background, crop, parse_views(views), device, skip_bad, store
+        )
+        run_images(images, scoring=scoring, reading=reading, json=json, plots=plots, resources=resources)
+        return
+    from ds_cli.reading import Reading
 
     run(
         predictions,
         target,
         metrics=metric or [],
-        scoring=Scoring(parse_clusters(clusters), solver, estimator, parse_confidence(confidence), seed),
+        scoring=scoring,
         reading=Reading(points, normalize, seed, skip_bad, store),
         json=json,
         plots=plots,
-        resources=Resources(memory, store, cluster),
+        resources=resources,
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ds_cli.progress import pairs_progress
 from ds_cli.reading import Reading, say, tell_skipped
@@ -12,7 +13,7 @@ from ds_cli.tables import print_scores
 from ds_cli.writing import check_folder, check_json, write_figure, write_json
 from rich.console import Console
 
-from svr_baselines.data import ShapeSet, pair_shapes
+from svr_baselines.data import pair_shapes
 from svr_baselines.dispersion import Dispersion, Resources, Scoring
 from svr_baselines.evaluation import evaluate, select_metrics
 
@@ -50,7 +51,7 @@ def run(
     tell_skipped(table, *([shapes] if truth is None else [shapes, truth]))
     write_json(evaluation.to_json(shapes.names), json)
     if plots is not None and evaluation.dispersion is not None:
-        for line in draw(evaluation.dispersion, shapes, plots):
+        for line in draw(evaluation.dispersion, shapes.names, shapes.clouds.__getitem__, CHAMFER_LABEL, plots):
             say(table, line)
 
 
@@ -76,8 +77,18 @@ def parse_confidence(text: str) -> float | None:
     return level
 
 
-def draw(dispersion: Dispersion, shapes: ShapeSet, folder: Path) -> list[str]:
-    """Write the pictures of a Dispersion Score; says of each of the three where it is, or why it isn't."""
+def draw(
+    dispersion: Dispersion, names: Sequence[str], sample: Callable[[int], Any], distance_label: str, folder: Path
+) -> list[str]:
+    """Write the pictures of a Dispersion Score; says of each of the three where it is, or why it isn't.
+
+    Args:
+        dispersion: The score.
+        names: Names of all samples.
+        sample: The cloud or the picture at an index.
+        distance_label: What the distances are.
+        folder: Where to write.
+    """
     from ds_metrics.plotting import plot_curve, plot_distance_matrix, plot_medoids
 
     found, curve = dispersion.clustering, dispersion.full_curve()
@@ -85,15 +96,13 @@ def draw(dispersion: Dispersion, shapes: ShapeSet, folder: Path) -> list[str]:
     interval = None if found.interval is None else (found.interval.low, found.interval.high)
     figures = {
         "medoids.png": plot_medoids(
-            [shapes.clouds[medoid] for medoid in medoids],
-            found.sizes,
-            names=[shapes.names[medoid] for medoid in medoids],
+            [sample(medoid) for medoid in medoids], found.sizes, names=[names[medoid] for medoid in medoids]
         )
     }
     lines = []
     if dispersion.distances is not None:
         figures["distance-matrix.png"] = plot_distance_matrix(
-            dispersion.distances, found.labels, medoids=found.medoids, distance_label=CHAMFER_LABEL
+            dispersion.distances, found.labels, medoids=found.medoids, distance_label=distance_label
         )[0]
     else:
         lines.append(f"left out distance-matrix.png: the {found.estimator} estimator computes a part of it only")

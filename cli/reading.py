@@ -9,7 +9,7 @@ from pathlib import Path
 from ds_cli.progress import progress_bar
 from rich.console import Console
 
-from svr_baselines.data import ShapeSet, read_shapes
+from svr_baselines.data import ImageSet, ShapeSet, read_shapes
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def tell_skipped(console: Console, *sets: ShapeSet) -> None:
-    """One line a shape that was left out."""
-    for bad in (bad for shapes in sets for bad in shapes.skipped):
+def tell_skipped(console: Console, *sets: ShapeSet | ImageSet) -> None:
+    """One line a sample that was left out."""
+    for bad in (bad for samples in sets for bad in samples.skipped):
         say(console, f"skipped {bad.name}: {bad.reason}")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -51,8 +52,7 @@ def print_scores(evaluation: Evaluation, console: Console) -> None:
     console.print(table)
     if evaluation.dispersion is not None and evaluation.dispersion.no_interval is not None:
         console.print(f"no confidence interval: {evaluation.dispersion.no_interval}", highlight=False, soft_wrap=True)
-    points = evaluation.provenance["points"]
-    console.print(f"{evaluation.provenance['n_samples']} shapes of {points_text(points['min'], points['max'])} points")
+    console.print(_samples(evaluation.provenance), highlight=False, soft_wrap=True)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -75,6 +75,15 @@ def print_curves(curves: Iterable[SetCurve], console: Console) -> None:
         knee, method, score = str(curve.curve.knee), curve.curve.knee_method, f"{curve.score_at_knee:.5g}"
         table.add_row(Text(curve.name), samples, points, knee, score, method)
     console.print(table)
+
+
+def _samples(provenance: Mapping[str, Any]) -> str:
+    """How many there are, and of what."""
+    if "features" in provenance:
+        of = f"images of {provenance['features']['count']} features: {provenance['dispersion']['distance']}"
+        return f"{provenance['n_samples']} {of}, {provenance['predictions']['normalization']}"
+    points = provenance["points"]
+    return f"{provenance['n_samples']} shapes of {points_text(points['min'], points['max'])} points"
 
 
 def _compared(result: Result, difference: Difference | None) -> Iterable[str]:

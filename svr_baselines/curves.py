@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from ds_metrics.clustering import Curve, Solver, dispersion_curve
+from ds_metrics.measure import Measure
 from ds_metrics.pairwise import pairwise_distance
 from svr_baselines.comparison import describe, find_mismatches
 from svr_baselines.data import ShapeSet
 from svr_baselines.dispersion import Resources, curve_to_json
-from svr_baselines.evaluation import convention, normalization
+from svr_baselines.evaluation import normalization
 from svr_baselines.inputs import as_clouds
 from svr_baselines.results import Conditions, points_text, read_result
 
@@ -111,7 +112,7 @@ def compute_curve(
         n_samples=samples,
         n_clusters=None,
         points=points_text(min(sizes), max(sizes)),
-        distance=f"chamfer, {convention()}",
+        distance=f"chamfer, {Measure().convention}",
         normalization=normalization(shapes),
         solver=solver,
         estimator="exact",

@@ -1,4 +1,4 @@
-"""The Dispersion Score of a set of shapes, beside that of its ground truth."""
+"""The Dispersion Score of a set of samples, beside that of its ground truth."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ds_metrics import DispersionScore
-from ds_metrics.clouds import Clouds
 from ds_metrics.clustering import Clustering, Curve, Solver, confidence_interval, dispersion_curve
+from ds_metrics.measure import Samples
 from ds_metrics.pairwise import check_cluster, memory_bytes
 from ds_metrics.sampling import choose_estimator
 from svr_baselines.normalized import NormalizedScore, interval_to_json, normalize_score
@@ -119,46 +119,50 @@ class Dispersion:
 
 
 def score_dispersion(
-    preds: Clouds,
-    truth: Clouds | None,
+    preds: Samples,
+    truth: Samples | None,
     unlike: str | None,
     scoring: Scoring,
     resources: Resources,
     stage: Stage = nullcontext,
+    distance: str = "chamfer",
 ) -> tuple[DispersionScore, Dispersion]:
     """Cluster predictions and, if they compare, the ground truth: that first, as its knee may decide on k.
 
     Args:
-        preds: Predicted clouds.
+        preds: Predicted clouds, or features of images.
         truth: Their ground truth, if there is one.
         unlike: Why the two don't compare, if they don't. Then the predictions are scored alone.
         scoring: Settings of the score.
         resources: What computing the distances may use.
         stage: Makes the context in which a set's distances are computed, from a label that says which set's.
+        distance: Distance between samples, see `ds_metrics.DispersionScore`.
 
     Returns:
         The metric that scored the predictions, and what was found.
     """
     if truth is None or unlike is not None:
         with stage("distances"):
-            metric, found = _cluster(preds, scoring, resources)
+            metric, found = _cluster(preds, scoring, resources, distance)
         normalized = None if truth is None else NormalizedScore(None, unlike)
         return metric, replace(found, curve=found.clustering.curve, normalized=normalized)
     with stage("distances of the ground truth"):
-        true = _cluster(truth, scoring, resources)[1].clustering  # the distances go: others need the room
+        true = _cluster(truth, scoring, resources, distance)[1].clustering  # the distances go: others need the room
     with stage("distances of the predictions"):
-        metric, found = _cluster(preds, replace(scoring, n_clusters=true.n_clusters), resources)
+        metric, found = _cluster(preds, replace(scoring, n_clusters=true.n_clusters), resources, distance)
     # Where the knee was sought, the predictions' own curve is to be seen beside the truth's.
     curve = found.full_curve() if scoring.n_clusters == "knee" else None
     return metric, replace(found, curve=curve, normalized=normalize_score(found.clustering, true))
 
 
-def _cluster(clouds: Clouds, scoring: Scoring, resources: Resources) -> tuple[DispersionScore, Dispersion]:
-    options = asdict(scoring) | resources.options(len(clouds))
-    if choose_estimator(scoring.estimator, len(clouds)) == "exact":
+def _cluster(
+    samples: Samples, scoring: Scoring, resources: Resources, distance: str
+) -> tuple[DispersionScore, Dispersion]:
+    options = asdict(scoring) | resources.options(len(samples)) | {"distance": distance}
+    if choose_estimator(scoring.estimator, len(samples)) == "exact":
         options["confidence"] = None  # it would refuse the score where only the interval can't be had
     metric = DispersionScore(**options)
-    metric.update(clouds)
+    metric.update(samples)
     metric.compute()
     assert metric.clustering is not None
     if metric.distances is None:

@@ -1,10 +1,10 @@
-"""Scores of a set of shapes, with everything needed to tell what they compare with."""
+"""Scores of a set of shapes or of images, with everything needed to tell what they compare with."""
 
 from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -17,13 +17,13 @@ from ds_metrics import DispersionScore, MetricInfo, create_metric
 from ds_metrics.clouds import Clouds
 from ds_metrics.pairwise import resolve_backend
 from ds_metrics.registry import find_metric
-from svr_baselines.data import ShapeSet, normalization_of
+from svr_baselines.data import ImageSet, ShapeSet, normalization_of
 from svr_baselines.dispersion import Dispersion, Resources, Scoring, Stage, score_dispersion
 from svr_baselines.inputs import as_clouds
 from svr_baselines.normalized import unlike_points
 
 SCHEMA = 2  # of the result file; readers refuse any other
-_PACKAGES = ("dispersion-score", "torch", "torchmetrics", "numpy", "scipy", "kneed", "trimesh")
+_PACKAGES = ("dispersion-score", "torch", "torchmetrics", "numpy", "scipy", "kneed", "trimesh", "pillow")
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,55 @@ def evaluate(
     provenance = {
         **_data(predictions, targets),
         **settings,
-        "versions": {package: version(package) for package in _PACKAGES} | {"python": platform.python_version()},
-        "seconds": round(time.perf_counter() - start, 3),
+        **_run(start),
     }
     return Evaluation(scores, infos, dispersion, provenance)
+
+
+def evaluate_images(
+    images: ImageSet,
+    scoring: Scoring | None = None,
+    resources: Resources | None = None,
+    stage: Stage = nullcontext,
+) -> Evaluation:
+    """Score images: the Dispersion Score of their features.
+
+    Args:
+        images: Images to score.
+        scoring: Settings of the score.
+        resources: What computing the distances may use.
+        stage: Makes the context in which the distances are computed, from a label.
+
+    Raises:
+        ValueError: If the images are too few.
+    """
+    start = time.perf_counter()
+    scoring, resources = scoring or Scoring(), resources or Resources()
+    metric, dispersion = score_dispersion(images.features, None, None, scoring, resources, stage, "features")
+    info = find_metric("dispersion-score")
+    provenance = {
+        "predictions": _source(images),
+        "targets": None,
+        "n_samples": len(images),
+        "features": {**images.extractor, "count": images.features.shape[1], "dtype": str(images.features.dtype)},
+        "dispersion": {**_distance(metric), "distance": features_text(images.extractor), **dispersion.settings()},
+        **_run(start),
+    }
+    return Evaluation({info.name: float(metric.compute())}, (info,), dispersion, provenance)
+
+
+def features_text(extractor: Mapping[str, Any]) -> str:
+    """What makes features comparable, in words; of the weights, the start of their hash.
+
+    Example:
+        >>> features_text({"extractor": "vgg16", "image_size": 224, "pooling": "none", "weights": "c4e7a6197f3736f6"})
+        'vgg16 (none, 224 px, weights c4e7a6197f37)'
+        >>> features_text({"extractor": "pixels", "image_size": 64, "weights": None})
+        'pixels (64 px)'
+    """
+    weights = extractor["weights"]
+    options = [extractor.get("pooling"), f"{extractor['image_size']} px", weights and f"weights {weights[:12]}"]
+    return f"{extractor['extractor']} ({', '.join(filter(None, options))})"
 
 
 def select_metrics(names: Sequence[str], with_targets: bool) -> tuple[MetricInfo, ...]:
@@ -130,17 +175,20 @@ def _score(metric: Metric, info: MetricInfo, preds: Clouds, targets: Clouds | No
     return float(value)
 
 
-def convention(squared: bool = True) -> str:
-    """The Chamfer distance in words."""
-    return f"sum of the two means of {'squared ' if squared else ''}nearest distances"
+def _run(start: float) -> dict[str, Any]:
+    """Versions, and the time since ``start``."""
+    return {
+        "versions": {package: version(package) for package in _PACKAGES} | {"python": platform.python_version()},
+        "seconds": round(time.perf_counter() - start, 3),
+    }
 
 
 def _distance(metric: DispersionScore) -> dict[str, Any]:
     return {
         "distance": metric.distance,
-        "convention": convention(metric.squared),
+        "convention": metric.measure.convention,
         "squared": metric.squared,
-        "backend": resolve_backend(metric.backend, metric.device),
+        "backend": resolve_backend(metric.measure.backend, metric.device),
     }
 
 
@@ -154,17 +202,22 @@ def _data(predictions: ShapeSet, targets: ShapeSet | None) -> dict[str, Any]:
     }
 
 
-def _source(shapes: ShapeSet) -> dict[str, Any]:
+def _source(samples: ShapeSet | ImageSet) -> dict[str, Any]:
     return {
-        "source": shapes.source,
-        "read_with": dict(shapes.settings),
-        "normalization": normalization(shapes),
-        "sha256": shapes.content_hash,
-        "skipped": [asdict(bad) for bad in shapes.skipped],
+        "source": samples.source,
+        "read_with": dict(samples.settings),
+        "normalization": normalization(samples),
+        "sha256": samples.content_hash,
+        "skipped": [asdict(bad) for bad in samples.skipped],
     }
 
 
-def normalization(shapes: ShapeSet) -> str:
-    """How the shapes were normalised, whatever asked for it."""
+def normalization(samples: ShapeSet | ImageSet) -> str:
+    """How shapes were normalised, whatever asked for it; or what images were made of before they were resized."""
+    if isinstance(samples, ImageSet):
+        crop, background = samples.settings["crop"], samples.settings["background"]
+        over = "transparency dropped" if background == "none" else f"over {background}"
+        return f"{over}, {'uncropped' if crop is None else f'centre {crop} px'}"
+    shapes = samples
     asked = shapes.settings.get("normalize", "none")
     return " and ".join(sorted({normalization_of(asked, kind) for kind in shapes.kinds}))

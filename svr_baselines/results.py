@@ -121,11 +121,12 @@ def _conditions(document: dict[str, Any]) -> Conditions:
     def setting(name: str, kind: type[T]) -> T:
         return _field(document, f"provenance.{name}", kind)
 
+    images = _optional(document, "provenance.features", dict) is not None
     sample_size = _optional(document, "provenance.dispersion.sample_size", int)
     return Conditions(
         n_samples=setting("n_samples", int),
         n_clusters=setting("dispersion.n_clusters", int),
-        points=points_text(setting("points.min", int), setting("points.max", int)),
+        points="-" if images else points_text(setting("points.min", int), setting("points.max", int)),
         distance=f"{setting('dispersion.distance', str)}, {setting('dispersion.convention', str)}",
         normalization=setting("predictions.normalization", str),
         solver=setting("dispersion.solver", str),

@@ -18,4 +18,4 @@ def test_block_runs(block, monkeypatch):
 
 
 def test_there_are_blocks():
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3

@@ -172,3 +172,43 @@ def test_sampled_on_ranks_equals_one_process(tmp_path, monkeypatch):
     blocks = [result[4] for result in results]
     assert all(blocks)
     assert sorted(start for share in blocks for start in share) == list(range(0, 40, 4))
+
+
+IMAGES = {
+    "vgg16": {"distance": "vgg16", "image_size": 32},
+    "unpooled": {"distance": "vgg16", "image_size": 32, "pooling": "none"},
+    "features": {"distance": "features"},
+}
+
+
+def image_data(options):
+    generator = torch.Generator().manual_seed(0)
+    return (
+        torch.rand(7, 10, generator=generator) if len(options) == 1 else torch.rand(7, 3, 32, 32, generator=generator)
+    )
+
+
+def run_images(rank, size, port, out, options, shares):
+    begin(rank, size, port)
+    metric = DispersionScore(n_clusters=2, **options)
+    start = sum(map(sum, shares[:rank]))
+    for count in shares[rank]:
+        metric.update(image_data(options)[start : start + count])
+        start += count
+    score = metric.compute().item()
+    out[rank] = score, metric.clustering.labels.tolist(), metric.distances if rank == 0 else None
+    dist.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("options", IMAGES.values(), ids=IMAGES.keys())
+@pytest.mark.parametrize("shares", [[[3, 1], [3]], [[], [7]]], ids=["uneven", "a rank without data"])
+def test_images_on_ranks_equal_one_process(options, shares):
+    results = spawn(run_images, 2, options, shares)
+    metric = DispersionScore(n_clusters=2, **options)
+    metric.update(image_data(options))
+    expected = metric.compute().item()
+    for score, labels, _ in results:
+        assert score == pytest.approx(expected, rel=1e-5)
+        assert labels == metric.clustering.labels.tolist()
+    torch.testing.assert_close(results[0][2], metric.distances, rtol=1e-4, atol=0)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 HEAVY = ("matplotlib", "trimesh", "torchvision", "kaolin", "triton", "kneed", "scipy", "rich", "typer")
-HEAVY += ("distributed", "psutil", "sklearn", "sklearn_extra")
+HEAVY += ("distributed", "psutil", "sklearn", "sklearn_extra", "PIL", "safetensors")
 
 
 def loaded_by(statement):

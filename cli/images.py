@@ -1,0 +1,114 @@
+"""`ds eval --images`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ds_cli.evaluate import draw
+from ds_cli.progress import pairs_progress, progress_bar
+from ds_cli.reading import available_cores, say, tell_skipped
+from ds_cli.tables import print_scores
+from ds_cli.writing import check_folder, check_json, write_json
+from rich.console import Console
+
+from ds_metrics.features import Extractor, create_extractor
+from svr_baselines.data import ImageSet, read_images
+from svr_baselines.dispersion import Resources, Scoring
+from svr_baselines.evaluation import evaluate_images, features_text
+
+DISTANCE_LABEL = "mean squared difference of features"
+
+
+@dataclass(frozen=True)
+class ImageReading:
+    """How to read images and what to make of them, see `svr_baselines.data.read_images` and `create_extractor`."""
+
+    features: str
+    weights: str | None
+    pooling: str | None
+    size: int
+    background: str
+    crop: int | None
+    views: Sequence[int] | None
+    device: str
+    skip_bad: bool
+    store: Path | None = None
+
+    def extractor(self) -> Extractor:
+        """The extractor, on its device."""
+        options = {"weights": self.weights, "pooling": self.pooling, "image_size": self.size}
+        return create_extractor(self.features, **options, device=find_device(self.device))
+
+    def read(self, path: Path, console: Console) -> ImageSet:
+        """Read an array or a folder, and tell how far it is."""
+        extractor = self.extractor()
+        with progress_bar(console, f"features of {path.name}", "images") as tell:
+            return read_images(
+                path,
+                extractor,
+                background=self.background,
+                crop=self.crop,
+                views=self.views,
+                skip_bad=self.skip_bad,
+                progress=tell,
+                store=self.store,
+                workers=available_cores(),
+            )
+
+
+def run(
+    images: Path,
+    *,
+    scoring: Scoring,
+    reading: ImageReading,
+    json: str | None,
+    plots: Path | None,
+    resources: Resources,
+) -> None:
+    """Read, score, and write what was asked for."""
+    check_json(json)
+    check_folder("--plots", plots)
+    check_folder("--store", resources.store)
+    stdout, stderr = Console(), Console(stderr=True)
+
+    found = reading.read(images, stderr)
+    evaluation = evaluate_images(found, scoring, resources, partial(pairs_progress, stderr))
+
+    table = stderr if json == "-" else stdout
+    print_scores(evaluation, table)
+    tell_skipped(table, found)
+    write_json(evaluation.to_json(found.names), json)
+    if plots is not None and evaluation.dispersion is not None:
+        label = f"{DISTANCE_LABEL}: {features_text(found.extractor)}"
+        for line in draw(evaluation.dispersion, found.names, found.picture, label, plots):
+            say(table, line)
+
+
+def parse_views(text: str | None) -> list[int] | None:
+    """Numbers of renderings from ``"0"``, ``"1,5"`` or ``"1:23"``, both ends included."""
+    if text is None:
+        return None
+    first, colon, last = text.partition(":")
+    try:
+        views = list(range(int(first), int(last) + 1)) if colon else [int(part) for part in text.split(",")]
+    except ValueError:
+        views = []
+    if not views or min(views) < 0:
+        raise ValueError(f"--views must be numbers such as '0', '1,5' or '1:23', but got {text!r}")
+    return views
+
+
+def find_device(text: str) -> str:
+    """A device by its name; ``"auto"`` is a CUDA GPU if there is one."""
+    import torch
+
+    if text == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=text)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: torch without CUDA
+        raise ValueError(f"--device can't be {text!r} here: {str(error).partition(chr(10))[0]}") from error
+    return text
