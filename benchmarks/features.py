@@ -214,8 +214,9 @@ def score_sets(classes: pictures.Classes, sizes: Sizes, seed: int) -> list[Secti
             score_rows(scores),
             f"Near-duplicates: one picture moved by up to {pictures.SHIFT} pixels, brightness "
             f"+-{pictures.BRIGHTNESS:.0%}, JPEG of quality {pictures.QUALITY[0]} to {pictures.QUALITY[1]}. "
-            "Half of them darkened: the same, every other with all pixels at 70 %, background included. Many classes: each "
-            "as often as any other. Columns: VGG16 by its pooling, and the pixels, at the size that the network sees.",
+            "Half of them darkened: the same, every other with all pixels at 70 %, background included. Many classes: "
+            "each as often as any other. Columns: VGG16 by its pooling, and the pixels, at the size that the network "
+            "sees.",
         ),
         Section(
             f"The same sets, all pixels at {pictures.DARKENED:.0%}",

@@ -183,9 +183,10 @@ def _pack_list(clouds: Sequence[Tensor | np.ndarray], lengths: Tensor | None, na
 
 def _check_finite_features(rows: Tensor, name: str) -> None:
     step = max(1, _CHECKED_NUMBERS // rows.shape[1])
-    bad = torch.cat(
-        [rows.new_empty(0, dtype=torch.bool), *(_not_finite(part).any(1) for part in torch.split(rows, step))]
-    )
+    # Made beforehand: small results left between large intermediates would keep those from being used again.
+    bad = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
+    for start in range(0, len(rows), step):
+        bad[start : start + step] = _not_finite(rows[start : start + step]).any(dim=1)
     if bad.any():
         first = int(bad.nonzero()[0])
         more = int(bad.sum()) - 1

@@ -236,7 +236,7 @@ def _find(name: str) -> Callable[..., nn.Module]:
 
 @contextmanager
 def _plain(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """Eval mode, no gradient, and neither autocast nor TF32 convolutions, which move features by a part in a thousand."""
+    """Eval mode, no gradient, and neither autocast nor TF32, which move features by a part in a thousand."""
     modes = [(module, module.training) for module in network.modules()]
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())

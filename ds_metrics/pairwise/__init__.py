@@ -26,7 +26,7 @@ What computes:
 from ds_metrics.pairwise.assignment import Nearest, NearestOf, nearest_clouds
 from ds_metrics.pairwise.backends import check_backend, resolve_backend
 from ds_metrics.pairwise.cluster import check_cluster
-from ds_metrics.pairwise.engine import AllPairs, check_distance, pairwise_distance
+from ds_metrics.pairwise.engine import AllPairs, pairwise_distance
 from ds_metrics.pairwise.incremental import GrowingMatrix
 from ds_metrics.pairwise.memory import memory_bytes
 from ds_metrics.pairwise.nearest import nearest_points
@@ -43,7 +43,6 @@ __all__ = [
     "Ranks",
     "check_backend",
     "check_cluster",
-    "check_distance",
     "memory_bytes",
     "nearest_clouds",
     "nearest_points",

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
-from ds_metrics.pairwise.backends import FEATURES, check_backend, load_backend, resolve_backend
+from ds_metrics.clouds import PackedClouds
+from ds_metrics.pairwise.backends import FEATURES, load_backend, resolve_backend
 from ds_metrics.pairwise.blocks import Blocks, tile_distances
 from ds_metrics.pairwise.cluster import TileTasks, connect
 from ds_metrics.pairwise.costs import bytes_per_sample, bytes_prepared, pairs_per_call, points_per_pair
@@ -26,15 +26,21 @@ from ds_metrics.pairwise.ranks import Ranks
 from ds_metrics.pairwise.store import DiskMatrix, Matrix, MemoryMatrix, default_root
 from ds_metrics.pairwise.tiles import Tile, TilePlan, choose_edge
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ds_metrics.features import Extractor
+    from ds_metrics.measure import Samples
+
 _HASHED_BYTES = 2**20  # at a time: a row may hold megabytes
 _PREPARED_SHARE = 0.5  # of the budget; the matrix, if it is kept in memory, takes no more than the other half
 
 
 def pairwise_distance(
-    x: Clouds,
-    y: Clouds | None = None,
+    x: Samples,
+    y: Samples | None = None,
     *,
-    distance: str = "chamfer",
+    distance: str | nn.Module | Extractor = "chamfer",
     squared: bool = True,
     backend: str = "auto",
     memory_budget: int | str | None = None,
@@ -43,7 +49,7 @@ def pairwise_distance(
     lengths_x: Tensor | None = None,
     lengths_y: Tensor | None = None,
 ) -> Tensor:
-    r"""Distances between all clouds of ``x`` and all of ``y``, or among those of ``x``.
+    r"""Distances between all samples of ``x`` and all of ``y``, or among those of ``x``.
 
     The Chamfer distance is the sum of the two means of squared distances (section 3.3 of the paper,
     Kaolin's default):
@@ -56,9 +62,12 @@ def pairwise_distance(
     to the bit, on the two clouds and the backend alone: not on tiles, threads, memory or where they are computed.
 
     Args:
-        x: Point clouds, ``(N, P, 3)`` or a sequence of ``(P_i, 3)``. A memory-mapped array is read as needed.
-        y: Point clouds to compare with; ``None`` compares ``x`` with itself.
-        distance: ``"chamfer"``.
+        x: Point clouds, ``(N, P, 3)`` or a sequence of ``(P_i, 3)``; or what another distance takes. A memory-mapped
+            array is read as needed.
+        y: Samples to compare with; ``None`` compares ``x`` with itself.
+        distance: ``"chamfer"``, or the mean squared difference: ``"features"`` of vectors ``(N, D)``, ``"vgg16"``,
+            ``"pixels"``, another extractor's name or a network of what it makes of images, see
+            `ds_metrics.measure.Measure`.
         squared: Whether nearest distances are squared before the mean.
         backend: ``"native"`` (C++, CPU), ``"triton"`` or ``"kaolin"`` (CUDA), ``"torch"`` (any device), or
             ``"auto"``, the first of them that is there for the device of ``x``.
@@ -91,13 +100,14 @@ def pairwise_distance(
                 [ 2.,  0.,  8.],
                 [18.,  8.,  0.]])
     """
-    check_distance(distance)
-    check_backend(backend)
-    packed_x = pack_clouds(x, lengths_x, "x")
+    from ds_metrics.measure import Measure  # which needs this package
+
+    measure = Measure(distance, squared, backend)
+    packed_x = measure.pack(x, lengths_x, "x")
     packed_y = None
     if y is not None:
-        packed_y, packed_x = match(pack_clouds(y, lengths_y, "y"), packed_x)
-    task = AllPairs(packed_x, packed_y, squared, backend, memory_bytes(memory_budget), store, cluster)
+        packed_y, packed_x = match(measure.pack(y, lengths_y, "y"), packed_x)
+    task = AllPairs(packed_x, packed_y, squared, measure.backend, memory_bytes(memory_budget), store, cluster)
     matrix = task.run()
     assert matrix is not None
     return matrix
@@ -217,12 +227,6 @@ class AllPairs:
         sides = self.x, self.y or self.x
         sent = self.backend == FEATURES and self.cluster is not None
         return max(bytes_prepared(side, self.backend) + (bytes_per_sample(side) if sent else 0) for side in sides)
-
-
-def check_distance(distance: str) -> None:
-    """Raise ``ValueError`` for a distance that does not exist."""
-    if distance != "chamfer":
-        raise ValueError(f"Argument `distance` must be 'chamfer', but got {distance!r}")
 
 
 def match(y: PackedClouds, x: PackedClouds, name: str = "y") -> tuple[PackedClouds, PackedClouds]:

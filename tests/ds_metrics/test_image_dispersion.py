@@ -12,6 +12,7 @@ from torchmetrics import MetricCollection
 from ds_metrics import DispersionScore
 from ds_metrics.features import create_extractor
 from ds_metrics.functional import dispersion_score
+from ds_metrics.pairwise import pairwise_distance
 
 SMALL = {"distance": "vgg16", "image_size": 32}
 
@@ -137,6 +138,15 @@ def test_forward_scores_the_batch_and_incremental_equals_the_end():
         growing.update(part)
     np.testing.assert_allclose(growing.compute(), at_end.compute(), rtol=1e-6)
     np.testing.assert_allclose(growing.distances, at_end.distances, rtol=1e-6)
+
+
+def test_matrices_of_images_and_of_features():
+    extractor, some, others = create_extractor("vgg16", image_size=32), images(3), images(2, seed=1)
+    expected = mean_squares(extractor(torch.cat([some, others])))
+    np.testing.assert_allclose(pairwise_distance(some, distance=extractor), expected[:3, :3], rtol=1e-5)
+    np.testing.assert_allclose(pairwise_distance(some, others, distance=extractor), expected[:3, 3:], rtol=1e-5)
+    rows = extractor(some), extractor(others)
+    np.testing.assert_allclose(pairwise_distance(*rows, distance="features"), expected[:3, 3:], rtol=1e-5)
 
 
 def test_sampled_estimator():
