@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +58,8 @@ class VGG16(nn.Module):
         self.register_buffer("mean", torch.tensor(loaded.mean).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(loaded.std).view(3, 1, 1))
         self.features.load_state_dict({name.removeprefix("features."): value for name, value in loaded.values.items()})
-        self.features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # 2.7 times as fast on a CPU
+        convolutions: Any = self.features  # older stubs of torch lack this overload
+        convolutions.to(memory_format=torch.channels_last)  # half as fast again on a CPU
         self.requires_grad_(False).eval()
 
     def forward(self, images: Tensor) -> Tensor:
