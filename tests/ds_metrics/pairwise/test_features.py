@@ -311,7 +311,7 @@ print(peak() - before)
 
 def test_memory_beside_the_vectors_is_bounded():
     output = subprocess.run([sys.executable, "-c", MEMORY], check=True, capture_output=True, text=True)
-    assert float(output.stdout) < 200
+    assert float(output.stdout) < 100
 
 
 def test_options_of_clouds_are_refused():
