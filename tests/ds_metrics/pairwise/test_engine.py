@@ -112,7 +112,7 @@ def test_progress_counts_pairs():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"distance": "cosine"}, "`distance` must be a network or one of \['chamfer', .*, but got 'cosine'"),
+        ({"distance": "cosine"}, r"`distance` must be a network or one of \['chamfer', .*, but got 'cosine'"),
         ({"backend": "cuda"}, "`backend` must be one of .*, but got 'cuda'"),
     ],
 )
