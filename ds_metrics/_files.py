@@ -40,6 +40,28 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def claim_folder(folder: Path, busy: str) -> Iterator[int]:
+    """Make a folder if need be and yield the lock of `lock_folder`, which stays with whoever takes it over.
+
+    If the block fails to, the lock is given back.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = lock_folder(folder, busy)
+    try:
+        yield lock
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def write_at(descriptor: int, data: bytes, position: int) -> None:
+    """Write all of the data at a position of a file."""
+    while data:
+        written = os.pwrite(descriptor, data, position)
+        data, position = data[written:], position + written
+
+
 def lock_folder(folder: Path, busy: str) -> int:
     """Hold a folder until the returned descriptor is closed or the process ends.
 

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ds_metrics._files import NOT_OFFERED, atomic_write, lock_folder, map_file
+from ds_metrics._files import NOT_OFFERED, atomic_write, claim_folder, map_file, write_at
 from ds_metrics.pairwise.tiles import Tile, TilePlan
 
 _COMMIT_SECONDS = 5.0  # work that a killed run loses at most, beside its unfinished tile
@@ -100,16 +100,11 @@ class DiskMatrix:
             OSError: If the folder can't be written, the disk is too small, or another process is at the matrix.
         """
         folder = root / hashlib.sha256(_canonical(key).encode()).hexdigest()[:20]
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = lock_folder(folder, "computing the distances in")
-        try:
+        with claim_folder(folder, "computing the distances in") as lock:
             found = _read_plan(folder, key)
             if found is None:
                 _begin(folder, key, plan)
             return cls(folder, found or plan, lock)
-        except BaseException:
-            os.close(lock)
-            raise
 
     def __enter__(self) -> DiskMatrix:
         return self
@@ -135,7 +130,7 @@ class DiskMatrix:
         if self._uncommitted:
             os.fsync(self._matrix)
             self.finished[self._uncommitted] = 1
-            _write_all(self._record, self.finished.tobytes(), 0)
+            write_at(self._record, self.finished.tobytes(), 0)
             os.fsync(self._record)
             self._uncommitted = []
         self._committed_at = time.monotonic()
@@ -152,7 +147,7 @@ class DiskMatrix:
     def _write(self, rows: range, columns: range, values: NDArray[np.float32]) -> None:
         for row, line in zip(rows, values, strict=True):
             position = self._start + 4 * (row * self.plan.n_columns + columns.start)
-            _write_all(self._matrix, line.astype("<f4").tobytes(), position)
+            write_at(self._matrix, line.astype("<f4").tobytes(), position)
 
 
 def default_root() -> Path:
@@ -220,9 +215,3 @@ def _reserve(descriptor: int, size: int, folder: Path) -> None:
             f"the distances take {size / 1e9:.3g} GB on disk, but {folder.parent} has {free / 1e9:.3g} GB free; "
             "name another folder by `store` or by the environment variable DS_CACHE_DIR"
         ) from error
-
-
-def _write_all(descriptor: int, data: bytes, position: int) -> None:
-    while data:
-        written = os.pwrite(descriptor, data, position)
-        data, position = data[written:], position + written

@@ -63,19 +63,14 @@ class FeatureStore:
         Raises:
             OSError: If the folder can't be written, or another process is at it.
         """
-        from ds_metrics._files import atomic_write, lock_folder  # brings torch
+        from ds_metrics._files import atomic_write, claim_folder  # brings torch
 
         text = json.dumps(key, sort_keys=True, indent=2)
         folder = root / ("features-" + hashlib.sha256(text.encode()).hexdigest()[:20])
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = lock_folder(folder, "computing features into")
-        try:
+        with claim_folder(folder, "computing features into") as lock:
             with atomic_write(folder / _KEY) as temporary:
                 temporary.write_text(text + "\n")
             return cls(folder, lock)
-        except BaseException:
-            os.close(lock)
-            raise
 
     def __enter__(self) -> FeatureStore:
         return self
@@ -100,12 +95,14 @@ class FeatureStore:
         Raises:
             ValueError: If they differ in length or type from those that are there.
         """
+        from ds_metrics._files import write_at
+
         rows = np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("<"))
         self._check_layout(rows)
         for digest, row in zip(digests, rows, strict=True):
             data = row.tobytes()
             slot = self._slots.get(digest, len(self._sums))
-            _write(self._features, data, slot * self._row_bytes)
+            write_at(self._features, data, slot * self._row_bytes)
             self._sums[slot : slot + 1] = array("I", [_checksum(digest, data)])
             self._slots[digest] = slot
             self._waiting.append((slot, digest))
@@ -141,11 +138,13 @@ class FeatureStore:
             raise ValueError(f"{self._folder} holds features of {kept}, but the extractor gave {came}; {advice}.")
 
     def _commit(self) -> None:
+        from ds_metrics._files import write_at
+
         self._committed = time.monotonic()
         if self._waiting:
             os.fsync(self._features)
             for slot, digest in self._waiting:
-                _write(self._index, digest + self._sums[slot].to_bytes(4, "little"), slot * _RECORD)
+                write_at(self._index, digest + self._sums[slot].to_bytes(4, "little"), slot * _RECORD)
             self._waiting = []
 
     def _resume(self) -> None:
@@ -167,9 +166,3 @@ class FeatureStore:
 
 def _checksum(digest: bytes, row: bytes) -> int:
     return zlib.crc32(row, zlib.crc32(digest))
-
-
-def _write(descriptor: int, data: bytes, start: int) -> None:
-    done = 0
-    while done < len(data):
-        done += os.pwrite(descriptor, data[done:], start + done)

@@ -59,16 +59,11 @@ class Spool:
         Raises:
             OSError: If the folder can't be written, or another process is at it.
         """
-        from ds_metrics._files import lock_folder  # brings torch, which reading does without
+        from ds_metrics._files import claim_folder  # brings torch, which reading does without
 
         folder = root / ("shapes-" + hashlib.sha256(key.encode()).hexdigest()[:20])
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = lock_folder(folder, "reading shapes into")
-        try:
+        with claim_folder(folder, "reading shapes into") as lock:
             return cls(folder, lock)
-        except BaseException:
-            os.close(lock)
-            raise
 
     def __enter__(self) -> Spool:
         return self

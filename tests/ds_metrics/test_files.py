@@ -1,6 +1,8 @@
+import os
+
 import pytest
 
-from ds_metrics._files import atomic_write
+from ds_metrics._files import atomic_write, claim_folder, lock_folder, write_at
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -25,3 +27,26 @@ def test_a_good_write_replaces_it_with_ordinary_permissions(tmp_path):
         temporary.write_text("new")
     assert path.read_text() == "new"
     assert path.stat().st_mode == plain.stat().st_mode
+
+
+def test_a_claim_that_fails_is_given_back(tmp_path):
+    folder = tmp_path / "made" / "here"
+    with pytest.raises(KeyError), claim_folder(folder, "working in"):
+        raise KeyError
+    with claim_folder(folder, "working in") as lock:
+        pass
+    with pytest.raises(OSError, match="another process is working in"):
+        lock_folder(folder, "working in")  # it outlives the block
+    os.close(lock)
+    os.close(lock_folder(folder, "working in"))
+
+
+def test_bytes_land_where_they_are_to(tmp_path, monkeypatch):
+    """Also where the system writes a part of them at a time."""
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda descriptor, data, position: pwrite(descriptor, data[:2], position))
+    (tmp_path / "file").write_bytes(b"0123456789")
+    descriptor = os.open(tmp_path / "file", os.O_RDWR)
+    write_at(descriptor, b"abcde", 3)
+    os.close(descriptor)
+    assert (tmp_path / "file").read_bytes() == b"012abcde89"
