@@ -13,9 +13,9 @@ from ds_cli.tables import print_scores
 from ds_cli.writing import check_folder, check_json, write_figure, write_json
 from rich.console import Console
 
-from svr_baselines.data import pair_shapes
+from svr_baselines.data import ImageSet, ShapeSet, pair_shapes
 from svr_baselines.dispersion import Dispersion, Resources, Scoring
-from svr_baselines.evaluation import evaluate, select_metrics
+from svr_baselines.evaluation import Evaluation, evaluate, select_metrics
 
 CHAMFER_LABEL = "Chamfer distance (sum of means of squares)"
 SCORE_LABEL = "Dispersion Score (mean distance to the medoid)"
@@ -33,25 +33,51 @@ def run(
     resources: Resources,
 ) -> None:
     """Read, score, and write what was asked for."""
-    check_json(json)
-    check_folder("--plots", plots)
-    check_folder("--store", resources.store)
+    check_outputs(json, plots, resources)
     chosen = [info.name for info in select_metrics(metrics, target is not None)]
     if plots is not None and "dispersion-score" not in chosen:
         raise ValueError(f"--plots shows the Dispersion Score, but the metrics asked for are {chosen}")
-    stdout, stderr = Console(), Console(stderr=True)
+    stderr = Console(stderr=True)
 
     shapes, truth = reading.read(predictions, stderr), None if target is None else reading.read(target, stderr)
     if truth is not None:
         shapes, truth = pair_shapes(shapes, truth)
     evaluation = evaluate(shapes, truth, metrics, scoring, resources, partial(pairs_progress, stderr))
+    sets = [shapes] if truth is None else [shapes, truth]
+    report(evaluation, sets, shapes.clouds.__getitem__, CHAMFER_LABEL, json, plots)
 
-    table = stderr if json == "-" else stdout
+
+def check_outputs(json: str | None, plots: Path | None, resources: Resources) -> None:
+    """Find out before the work that something can't be written."""
+    check_json(json)
+    check_folder("--plots", plots)
+    check_folder("--store", resources.store)
+
+
+def report(
+    evaluation: Evaluation,
+    sets: Sequence[ShapeSet | ImageSet],
+    sample: Callable[[int], Any],
+    distance_label: str,
+    json: str | None,
+    plots: Path | None,
+) -> None:
+    """Print the scores, and write what was asked for.
+
+    Args:
+        evaluation: The scores.
+        sets: What was scored and, if there is one, its ground truth.
+        sample: The cloud or the picture at an index.
+        distance_label: What the distances are.
+        json: As of `--json`; where it is stdout, all else goes to stderr.
+        plots: Folder for pictures.
+    """
+    table, names = Console(stderr=json == "-"), sets[0].names
     print_scores(evaluation, table)
-    tell_skipped(table, *([shapes] if truth is None else [shapes, truth]))
-    write_json(evaluation.to_json(shapes.names), json)
+    tell_skipped(table, *sets)
+    write_json(evaluation.to_json(names), json)
     if plots is not None and evaluation.dispersion is not None:
-        for line in draw(evaluation.dispersion, shapes.names, shapes.clouds.__getitem__, CHAMFER_LABEL, plots):
+        for line in draw(evaluation.dispersion, names, sample, distance_label, plots):
             say(table, line)
 
 

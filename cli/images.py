@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ds_cli.evaluate import draw
+from ds_cli.evaluate import check_outputs, report
 from ds_cli.progress import pairs_progress, progress_bar
-from ds_cli.reading import available_cores, say, tell_skipped
-from ds_cli.tables import print_scores
-from ds_cli.writing import check_folder, check_json, write_json
+from ds_cli.reading import available_cores, parse_numbers
 from rich.console import Console
 
 from ds_metrics.features import Extractor, create_extractor
@@ -69,33 +67,19 @@ def run(
     resources: Resources,
 ) -> None:
     """Read, score, and write what was asked for."""
-    check_json(json)
-    check_folder("--plots", plots)
-    check_folder("--store", resources.store)
-    stdout, stderr = Console(), Console(stderr=True)
-
+    check_outputs(json, plots, resources)
+    stderr = Console(stderr=True)
     found = reading.read(images, stderr)
     evaluation = evaluate_images(found, scoring, resources, partial(pairs_progress, stderr))
-
-    table = stderr if json == "-" else stdout
-    print_scores(evaluation, table)
-    tell_skipped(table, found)
-    write_json(evaluation.to_json(found.names), json)
-    if plots is not None and evaluation.dispersion is not None:
-        label = f"{DISTANCE_LABEL}: {features_text(found.extractor)}"
-        for line in draw(evaluation.dispersion, found.names, found.picture, label, plots):
-            say(table, line)
+    label = f"{DISTANCE_LABEL}: {features_text(found.extractor)}"
+    report(evaluation, [found], found.picture, label, json, plots)
 
 
 def parse_views(text: str | None) -> list[int] | None:
     """Numbers of renderings from ``"0"``, ``"1,5"`` or ``"1:23"``, both ends included."""
     if text is None:
         return None
-    first, colon, last = text.partition(":")
-    try:
-        views = list(range(int(first), int(last) + 1)) if colon else [int(part) for part in text.split(",")]
-    except ValueError:
-        views = []
+    views = parse_numbers(text)
     if not views or min(views) < 0:
         raise ValueError(f"--views must be numbers such as '0', '1,5' or '1:23', but got {text!r}")
     return views

@@ -37,6 +37,15 @@ class Reading:
             )
 
 
+def parse_numbers(text: str) -> list[int]:
+    """Numbers from ``"1:100"``, both ends included, or ``"1,2,5"``; none from another text."""
+    first, colon, last = text.partition(":")
+    try:
+        return list(range(int(first), int(last) + 1)) if colon else [int(part) for part in text.split(",")]
+    except ValueError:
+        return []
+
+
 def available_cores() -> int:
     """Cores that this process may use, which may be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
