@@ -246,7 +246,7 @@ class DispersionScore(Metric):
 
     def _row_on_ranks(self) -> tuple[int, torch.dtype]:
         """Width and dtype of the samples' rows: what a rank without samples needs for its part, which is empty."""
-        if self.measure.backend == self.backend:  # points, whose rows are alike everywhere
+        if self.measure.name == "chamfer":  # points, whose rows are alike everywhere
             return 3, self._state_dtype
         own = (self.preds_points[0].shape[1], self.preds_points[0].dtype) if self.preds_points else None
         rows = [own]

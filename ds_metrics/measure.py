@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from torch import Tensor, nn
 
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds, pack_features
-from ds_metrics.features import Extractor, Images, create_extractor, list_extractors
+from ds_metrics.features import Extractor, Images, create_extractor, has_extractor, list_extractors
 from ds_metrics.pairwise.backends import FEATURES, check_backend
 
 Samples: TypeAlias = "Clouds | Images"
@@ -89,7 +89,7 @@ class Measure:
 
 
 def _extractor(distance: str | nn.Module | Extractor, options: dict[str, Any]) -> Extractor:
-    if isinstance(distance, str) and distance not in list_extractors():
+    if isinstance(distance, str) and not has_extractor(distance):
         known = ["chamfer", FEATURES, *list_extractors()]
         raise ValueError(f"Argument `distance` must be a network or one of {known}, but got {distance!r}")
     if not isinstance(distance, (str, nn.Module, Extractor)):

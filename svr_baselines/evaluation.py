@@ -218,6 +218,5 @@ def normalization(samples: ShapeSet | ImageSet) -> str:
         crop, background = samples.settings["crop"], samples.settings["background"]
         over = "transparency dropped" if background == "none" else f"over {background}"
         return f"{over}, {'uncropped' if crop is None else f'centre {crop} px'}"
-    shapes = samples
-    asked = shapes.settings.get("normalize", "none")
-    return " and ".join(sorted({normalization_of(asked, kind) for kind in shapes.kinds}))
+    asked = samples.settings.get("normalize", "none")
+    return " and ".join(sorted({normalization_of(asked, kind) for kind in samples.kinds}))

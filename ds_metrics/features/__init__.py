@@ -9,7 +9,13 @@ In the order in which an image meets them:
   and extractors by name, of other packages too.
 """
 
-from ds_metrics.features.extractor import Extractor, create_extractor, list_extractors, register_extractor
+from ds_metrics.features.extractor import (
+    Extractor,
+    create_extractor,
+    has_extractor,
+    list_extractors,
+    register_extractor,
+)
 from ds_metrics.features.images import Images, as_rgb, check_images
 from ds_metrics.features.pixels import Pixels
 from ds_metrics.features.vgg16 import VGG16
@@ -22,6 +28,7 @@ __all__ = [
     "as_rgb",
     "check_images",
     "create_extractor",
+    "has_extractor",
     "list_extractors",
     "register_extractor",
 ]

@@ -222,6 +222,11 @@ def list_extractors() -> list[str]:
     return [*_FACTORIES, *sorted(others)]
 
 
+def has_extractor(name: str) -> bool:
+    """Whether there is an extractor of this name; installed packages are only searched if it is not known here."""
+    return name in _FACTORIES or name in list_extractors()
+
+
 def _find(name: str) -> Callable[..., nn.Module]:
     if name in _FACTORIES:
         return _FACTORIES[name]

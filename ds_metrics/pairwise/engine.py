@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ds_metrics.clouds import PackedClouds
 from ds_metrics.pairwise.backends import FEATURES, load_backend, resolve_backend
@@ -27,8 +27,6 @@ from ds_metrics.pairwise.store import DiskMatrix, Matrix, MemoryMatrix, default_
 from ds_metrics.pairwise.tiles import Tile, TilePlan, choose_edge
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from ds_metrics.features import Extractor
     from ds_metrics.measure import Samples
 

@@ -29,9 +29,8 @@ from ds_metrics.clouds import PackedClouds
 Distances: TypeAlias = Callable[[Tensor, Tensor, NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 
 _BLOCK = 1024  # rows and columns of a grid
-_NUMBERS = (
-    2**20
-)  # of a side, converted at once: 8 MB. The system hands out much more page by page, at ten times the cost
+# Of a side, converted at once: 8 MB. The system hands out much more page by page, at ten times the cost.
+_NUMBERS = 2**20
 _CACHED = 2**17  # differences at once: 1 MB
 _LONGEST = 4096  # numbers that are summed before the sum joins others, as sums of sums lose fewer digits
 # A sum of squares below this share of |a|^2 + |b|^2 is taken from differences. The expansion errs by no more than

@@ -12,6 +12,7 @@ from pathlib import Path
 from svr_baselines.data.folders import find_files
 from svr_baselines.data.picture_arrays import PictureArray, open_pictures
 from svr_baselines.data.pictures import SUFFIXES, Colour, Picture, decode_picture, read_bytes
+from svr_baselines.data.shapes import index_names
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def open_source(
     if views is not None:
         raise ValueError(f"Argument `views` is for folders of R2N2 renderings, but {path} is a file.")
     images = open_pictures(path)
-    names = images.names()
+    names = index_names(len(images))
     fetch = partial(_fetch_row, images, background, crop)
     return ImageSource(names, [f"sample {name}" for name in names], None, fetch)
 

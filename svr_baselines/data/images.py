@@ -38,10 +38,6 @@ class Extractor(Protocol):
         """All that the features depend on beside the image, ready for JSON."""
 
     @property
-    def image_size(self) -> int:
-        """Side of the square that it resizes images to, in pixels."""
-
-    @property
     def batch_size(self) -> int:
         """Images to hand over at once."""
 
@@ -98,7 +94,7 @@ def read_images(
     Example:
         >>> import tempfile, torch
         >>> class Mean:
-        ...     key, image_size, batch_size = {"name": "mean"}, 1, 32
+        ...     key, batch_size = {"name": "mean"}, 32
         ...     def __call__(self, images):
         ...         return torch.stack([image.float().mean(dim=(1, 2)) for image in images])
         >>> with tempfile.TemporaryDirectory() as folder:

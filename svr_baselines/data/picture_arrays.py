@@ -27,11 +27,6 @@ class PictureArray:
     def __len__(self) -> int:
         return len(self.array)
 
-    def names(self) -> list[str]:
-        """Indices, padded with zeros."""
-        digits = max(4, len(str(len(self) - 1)))
-        return [f"{i:0{digits}d}" for i in range(len(self))]
-
     def row(self, index: int) -> npt.NDArray[Any]:
         """The numbers of one image, copied from the disk."""
         return np.array(self.array[index], order="C")

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from svr_baselines.data.folders import find_files
 from svr_baselines.data.formats import ARRAY_SUFFIXES, SUFFIXES, as_points, load_array, read_mesh, read_points
 from svr_baselines.data.points import Normalization, check_count, normalize_points, sample_mesh, stable_seed
-from svr_baselines.data.shapes import BadShape, Kind, ShapeSet, describe_bad
+from svr_baselines.data.shapes import BadShape, Kind, ShapeSet, describe_bad, index_names
 from svr_baselines.data.spool import Outcome, Spool
 
 Progress = Callable[[int, int], None]
@@ -100,7 +100,7 @@ def read_shapes(
             progress = None
     else:
         array = _open_array(path)
-        names = [f"{i:0{max(4, len(str(len(array) - 1)))}d}" for i in range(len(array))]
+        names = index_names(len(array))
         paths = [f"sample {name}" for name in names]
         outcomes = map(partial(_attempt, lambda cloud, _: (as_points(cloud), "points"), normalize), array, names)
     shapes = _collect(str(path), zip(names, paths, outcomes, strict=True), len(names), skip_bad, progress)

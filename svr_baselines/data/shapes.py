@@ -23,6 +23,17 @@ class BadShape:
     reason: str
 
 
+def index_names(count: int) -> list[str]:
+    """Names of the samples of an array: their indices, padded with zeros.
+
+    Example:
+        >>> index_names(2)
+        ['0000', '0001']
+    """
+    digits = max(4, len(str(count - 1)))
+    return [f"{i:0{digits}d}" for i in range(count)]
+
+
 def describe_bad(what: str, source: str, bad: Sequence[BadShape], total: int, skip_bad: bool, shown: int = 3) -> str:
     """Tell in one line how many of a set's shapes, images, ... are bad, and what is wrong with the first few.
 
