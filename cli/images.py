@@ -15,7 +15,7 @@ from rich.console import Console
 from ds_metrics.features import Extractor, create_extractor
 from svr_baselines.data import ImageSet, read_images
 from svr_baselines.dispersion import Resources, Scoring
-from svr_baselines.evaluation import evaluate_images, features_text
+from svr_baselines.evaluation import evaluate_images
 
 DISTANCE_LABEL = "mean squared difference of features"
 
@@ -71,7 +71,7 @@ def run(
     stderr = Console(stderr=True)
     found = reading.read(images, stderr)
     evaluation = evaluate_images(found, scoring, resources, partial(pairs_progress, stderr))
-    label = f"{DISTANCE_LABEL}: {features_text(found.extractor)}"
+    label = f"{DISTANCE_LABEL} ({reading.features})"
     report(evaluation, [found], found.picture, label, json, plots)
 
 
