@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -25,13 +19,13 @@ from svr_baselines.data.formats import ARRAY_SUFFIXES, SUFFIXES, as_points, load
 from svr_baselines.data.points import Normalization, check_count, normalize_points, sample_mesh, stable_seed
 from svr_baselines.data.shapes import BadShape, Kind, ShapeSet, describe_bad, index_names
 from svr_baselines.data.spool import Outcome, Spool
+from svr_baselines.parallel import map_in_order
 
 Progress = Callable[[int, int], None]
 _Cloud = tuple[npt.NDArray[Any], Kind]
 
 _FILES_PER_WORKER = 50  # a process takes a second or two to start
 _FILES_PER_TASK = 4
-_TASKS_PER_WORKER = 4  # under way: enough that none waits, few enough that a million files are not all in memory
 
 
 def read_shapes(
@@ -152,31 +146,17 @@ def _attempt(read: Callable[[Any, str], _Cloud], normalize: str, source: Any, na
 
 def _map(read: Callable[[Path, str], Outcome], files: list[Path], names: list[str], workers: int) -> Iterator[Outcome]:
     """Read files in order, in as many processes as are worth their start."""
+    items = list(zip(files, names, strict=True))
     workers = min(workers, len(files) // _FILES_PER_WORKER)
-    if workers <= 1:
-        yield from map(read, files, names)
-        return
-    # Ctrl-C is for this process, which then ends the others.
-    ignore_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), ignore_interrupts)
-    try:
-        tasks = zip(_chunks(files), _chunks(names), strict=True)
-        running = deque(pool.submit(_read_all, read, *task) for task in islice(tasks, _TASKS_PER_WORKER * workers))
-        while running:
-            yield from running.popleft().result()
-            running.extend(pool.submit(_read_all, read, *task) for task in islice(tasks, 1))
-    except BrokenProcessPool as error:
-        raise ChildProcessError("a process that reads shapes was ended; has it memory enough?") from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return map_in_order(partial(_read_item, read), items, lost=_lost, workers=workers, chunk=_FILES_PER_TASK)
 
 
-def _chunks(items: list[Any]) -> Iterator[list[Any]]:
-    return (items[start : start + _FILES_PER_TASK] for start in range(0, len(items), _FILES_PER_TASK))
+def _read_item(read: Callable[[Path, str], Outcome], item: tuple[Path, str]) -> Outcome:
+    return read(*item)
 
 
-def _read_all(read: Callable[[Path, str], Outcome], files: list[Path], names: list[str]) -> list[Outcome]:
-    return list(map(read, files, names))
+def _lost(item: tuple[Path, str]) -> Outcome:
+    return "the process that read it was ended; has it memory enough?"
 
 
 def _collect(

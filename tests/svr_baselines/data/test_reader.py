@@ -140,10 +140,24 @@ def die(*_):
     os._exit(1)
 
 
-def test_a_process_that_dies_ends_the_reading(many, monkeypatch):
+def test_processes_that_die_one_after_another_end_the_reading(many, monkeypatch):
     monkeypatch.setattr(reader, "_attempt", die)
-    with pytest.raises(ChildProcessError, match="a process that reads shapes was ended"):
+    with pytest.raises(ChildProcessError, match="process after process was ended"):
         read_shapes(many, workers=2)
+
+
+def die_of_one(path, name, points, seed):
+    if name == "box-3":
+        os._exit(1)
+    return CLOUD, "points"
+
+
+def test_a_shape_that_ends_its_process_is_bad(many, monkeypatch):
+    monkeypatch.setattr(reader, "_read_file", die_of_one)
+    shapes = read_shapes(many, workers=2, skip_bad=True)
+    (lost,) = shapes.skipped
+    assert len(shapes) == 10
+    assert (lost.name, lost.reason) == ("box-3", "the process that read it was ended; has it memory enough?")
 
 
 def test_missing_path_and_empty_folder(tmp_path):

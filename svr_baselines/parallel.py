@@ -1,0 +1,127 @@
+"""One function over many items, in other processes or on a cluster: in order, few in flight, no item lost silently."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from multiprocessing import get_context
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_PER_WORKER = 4  # tasks under way: enough that none waits, few enough that a million items are not all in memory
+_MOST_LOSSES = 5  # one after another: then it is not the items' fault
+
+
+def map_in_order(
+    function: Callable[[T], R],
+    items: Sequence[T],
+    *,
+    lost: Callable[[T], R],
+    workers: int = 1,
+    cluster: str | None = None,
+    chunk: int = 1,
+) -> Iterator[R]:
+    """Apply a function to each item and yield the results in the order of the items.
+
+    Where a process dies, of too little memory or of a fault in native code, the items that it may have died of are
+    tried again one by one, each in a process of its own.
+
+    Args:
+        function: What to apply. For more than one worker it must be picklable, as items and results.
+        items: What to apply it to.
+        lost: Result of an item whose process dies again.
+        workers: Processes; one is this process itself. They are spawned, so a script that asks for more than one keeps
+            its own work under ``if __name__ == "__main__"``.
+        cluster: Dask scheduler or ``"local:N"`` to work on instead, see `ds_metrics.pairwise.pairwise_distance`.
+        chunk: Items a task.
+
+    Raises:
+        ChildProcessError: If process after process dies.
+        Exception: Whatever the function raises; tasks that have not begun are dropped.
+
+    Example:
+        >>> list(map_in_order(abs, [-1, 2, -3], lost=lambda item: 0))
+        [1, 2, 3]
+    """
+    if workers <= 1 and cluster is None:
+        yield from map(function, items)
+        return
+    tasks = [items[start : start + chunk] for start in range(0, len(items), chunk)]
+    while tasks:
+        with _start(min(workers, len(tasks)), cluster) as (executor, width):
+            for result in _run(partial(_apply, function), tasks, executor, width):
+                tasks = tasks[1:]
+                yield from result
+        suspects, tasks = tasks[: _PER_WORKER * width], tasks[_PER_WORKER * width :]
+        survived = 0
+        for tried, item in enumerate((item for task in suspects for item in task), start=1):
+            found = _alone(function, item, cluster)
+            survived += bool(found)
+            if tried - survived > _MOST_LOSSES and not survived:
+                raise ChildProcessError("process after process was ended; have they memory enough?")
+            yield found[0] if found else lost(item)
+
+
+def _run(
+    function: Callable[[Sequence[T]], list[R]], tasks: list[Sequence[T]], executor: Executor, width: int
+) -> Iterator[list[R]]:
+    """Results until all are there, or until a process has died."""
+    waiting = iter(tasks)
+    running: deque[Future[list[R]]] = deque()
+    try:
+        running.extend(executor.submit(function, task) for task in islice(waiting, _PER_WORKER * width))
+        while running:
+            yield running.popleft().result()
+            running.extend(executor.submit(function, task) for task in islice(waiting, 1))
+    except _deaths():
+        return
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def _alone(function: Callable[[T], R], item: T, cluster: str | None) -> tuple[R] | None:
+    with _start(1, cluster) as (executor, _):
+        try:
+            return (executor.submit(function, item).result(),)
+        except _deaths():
+            return None
+
+
+@contextmanager
+def _start(workers: int, cluster: str | None) -> Iterator[tuple[Executor, int]]:
+    """What runs tasks, and how many it runs at once."""
+    if cluster is not None:
+        from ds_metrics.pairwise.cluster import connect
+
+        with connect(cluster) as client:
+            yield client.get_executor(pure=False), max(1, sum(client.nthreads().values()))
+        return
+    # Ctrl-C is for this process, which then ends the others.
+    ignore_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), ignore_interrupts)
+    try:
+        yield pool, workers
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _deaths() -> tuple[type[BaseException], ...]:
+    """What is raised where the process of a task has died."""
+    if "distributed" not in sys.modules:
+        return (BrokenExecutor,)
+    from distributed import KilledWorker
+
+    return BrokenExecutor, KilledWorker
+
+
+def _apply(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    return list(map(function, items))
