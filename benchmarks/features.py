@@ -41,14 +41,7 @@ BATCH = 32  # of the plain loop
 CLUSTERS = 1, 5
 MEAN = 123.68, 116.779, 103.939  # of RGB in [0, 255], which the bundled weights expect to be taken off
 POOLINGS = "channel-max", "none"
-Scores = dict[tuple[str, str], list[float]]  # of a set by its kind and name: each extractor, each k
-HALF_DARK = "half of them darkened"
-COMPARED = (
-    ("one class", "near-duplicates"),
-    ("many classes", "near-duplicates"),
-    ("many classes", "one class"),
-    (HALF_DARK, "one class"),
-)
+Scores = dict[tuple[str, str], np.ndarray]  # of a set by its kind and name: each extractor, each k
 TINY = np.finfo(np.float64).tiny
 
 
@@ -69,7 +62,7 @@ class Sizes:
 
     samples: int = 16
     classes: int = 20
-    draws: int = 3
+    draws: int = 5
     compared: int = 64
     memory: int = 1000
     pairwise: int = 1000
@@ -112,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     sections = [
         compare_with_plain_loop(classes, sizes, options.seed),
-        *score_sets(classes, sizes, options.seed),
+        *score_sets(options.folder, sizes, options.seed),
         measure_memory(options.folder, sizes, options.seed),
         compare_distances(classes, sizes, options.seed),
     ]
@@ -195,36 +188,35 @@ def extractors(image_size: int) -> dict[str, Extractor]:
     return {**vgg16, "pixels": create_extractor("pixels", image_size=image_size)}
 
 
-def score_sets(classes: pictures.Classes, sizes: Sizes, seed: int) -> list[Section]:
-    """DS of sets that are more and more diverse, and of the same, darkened."""
-    made = make_sets(classes, sizes, seed)
+def score_sets(folder: Path, sizes: Sizes, seed: int) -> list[Section]:
+    """DS of sets that are more and more diverse, as they are and in less light."""
+    classes = pictures.read_classes(folder)
+    dark = pictures.read_classes(folder, light=pictures.DARKENED)
+    share = f"at {pictures.DARKENED:.0%}"
+    lights = {"": classes, f", objects {share}": dark, f", all pixels {share}": pictures.darken(classes)}
     used = extractors(sizes.image_size)
-    scores: Scores = {}
-    dark: Scores = {}
-    for (kind, name), drawn in made.items():
-        say(f"scores: {kind}, {name}")
-        scores[kind, name] = score(drawn, used)
-        if kind != HALF_DARK:
-            dark[kind, name] = score(pictures.darken(drawn), used)
+    scores = {}
+    for light, lit in lights.items():
+        sets = make_sets(lit, sizes, seed)  # the same in each light
+        say(f"scores of {len(sets)} sets{light}")
+        scores[light] = {key: score(drawn, used) for key, drawn in sets.items()}
     columns = [f"{name}, k = {k}" for name in used for k in CLUSTERS]
+    notes = {
+        "": f"Near-duplicates: one picture moved by up to {pictures.SHIFT} pixels, brightness "
+        f"+-{pictures.BRIGHTNESS:.0%}, JPEG of quality {pictures.QUALITY[0]} to {pictures.QUALITY[1]}. Many classes: "
+        f"of all that have {sizes.samples} pictures, each as often as any other. Columns: VGG16 by its pooling, and "
+        "the pixels, at the size that the network sees."
+    }
+    title = f"Dispersion Score of {sizes.samples} pictures"
     return [
+        *(Section(title + light, ["", *columns], score_rows(of), notes.get(light)) for light, of in scores.items()),
         Section(
-            f"Dispersion Score of {sizes.samples} pictures",
+            "How far the kinds lie apart",
             ["", *columns],
-            score_rows(scores),
-            f"Near-duplicates: one picture moved by up to {pictures.SHIFT} pixels, brightness "
-            f"+-{pictures.BRIGHTNESS:.0%}, JPEG of quality {pictures.QUALITY[0]} to {pictures.QUALITY[1]}. "
-            "Half of them darkened: the same, every other with all pixels at 70 %, background included. Many classes: "
-            "each as often as any other. Columns: VGG16 by its pooling, and the pixels, at the size that the network "
-            "sees.",
+            compare_kinds(scores[""]) + compare_lights(scores),
+            "Moves: the mean absolute difference of the scores of classes, over their mean; from one class to "
+            "another, or from one light to another.",
         ),
-        Section(
-            f"The same sets, all pixels at {pictures.DARKENED:.0%}",
-            ["", *columns],
-            score_rows(dark),
-            "Half of them darkened has no row of its own here. The background is darkened with the object.",
-        ),
-        Section("How far the kinds lie apart", ["ratio of means", *columns], ratios(scores, dark)),
     ]
 
 
@@ -232,50 +224,56 @@ def make_sets(classes: pictures.Classes, sizes: Sizes, seed: int) -> dict[tuple[
     """The sets by kind and name, all of one size."""
     rng = np.random.default_rng(seed)
     large = sorted((name for name in classes if len(classes[name]) >= sizes.samples), key=lambda n: -len(classes[n]))
+    if not large:
+        raise ValueError(f"one class at least must have {sizes.samples} pictures")
     sets = {}
-    for name in [large[i % len(large)] for i in range(sizes.draws)] if large else sorted(classes)[: sizes.draws]:
+    for name in [large[i % len(large)] for i in range(sizes.draws)]:
         picture = classes[name][rng.integers(len(classes[name]))]
-        copies = pictures.near_duplicates(picture, sizes.samples, rng)
-        sets["near-duplicates", name] = copies
-        sets[HALF_DARK, name] = [*copies[::2], *pictures.darken(copies[1::2])]
+        sets["near-duplicates", name] = pictures.near_duplicates(picture, sizes.samples, rng)
     for name in large[: sizes.classes]:
         sets["one class", name] = pictures.one_class(classes[name], sizes.samples, rng)
     for draw in range(sizes.draws):
-        sets["many classes", f"draw {draw + 1}"] = pictures.many_classes(classes, sizes.samples, rng)
+        among = {name: classes[name] for name in large}
+        sets["many classes", f"draw {draw + 1}"] = pictures.many_classes(among, sizes.samples, rng)
     return sets
 
 
-def score(drawn: Sequence[np.ndarray], used: dict[str, Extractor]) -> list[float]:
+def score(drawn: Sequence[np.ndarray], used: dict[str, Extractor]) -> np.ndarray:
     """DS for each extractor and each k."""
     found = []
     for extractor in used.values():
         features = extractor(pictures.as_images(drawn))
         found += [float(dispersion_score(features, n_clusters=k, distance="features")) for k in CLUSTERS]
-    return found
+    return np.array(found)
 
 
 def score_rows(scores: Scores) -> list[list[str]]:
     return [[f"{kind}: {name}", *map("{:.3g}".format, row)] for (kind, name), row in scores.items()]
 
 
-def ratios(scores: Scores, dark: Scores) -> list[list[str]]:
-    """Means of the kinds over one another."""
-    kinds = list(dict.fromkeys(kind for kind, _ in scores))
-    means = {kind: mean_of(scores, kind) for kind in kinds}
-    rows = [
-        [f"{above} / {below}", *map("{:.3g}".format, means[above] / means[below])]
-        for above, below in COMPARED
-        if above in means and below in means
-    ]
-    return rows + [
-        [f"{kind}: darkened / plain", *map("{:.3g}".format, mean_of(dark, kind) / means[kind])]
-        for kind in kinds
-        if kind != HALF_DARK
+def compare_kinds(scores: Scores) -> list[list[str]]:
+    """Means of the kinds over one another, and how many classes are less dispersed than many are on average."""
+    near, one, many = (of_kind(scores, kind) for kind in ("near-duplicates", "one class", "many classes"))
+    below = (one < many.mean(axis=0)).sum(axis=0)
+    return [
+        ["one class / near-duplicates", *map("{:.3g}".format, one.mean(axis=0) / near.mean(axis=0))],
+        ["many classes / one class", *map("{:.3g}".format, many.mean(axis=0) / one.mean(axis=0))],
+        ["classes below many classes", *(f"{count} of {len(one)}" for count in below)],
     ]
 
 
-def mean_of(scores: Scores, kind: str) -> np.ndarray:
-    return np.mean([row for (of, _), row in scores.items() if of == kind], axis=0)
+def compare_lights(scores: dict[str, Scores]) -> list[list[str]]:
+    """How far the score of a class moves when the class changes, and when its light does."""
+    plain, *others = (of_kind(of, "one class") for of in scores.values())
+    pairs = max(1, len(plain) * (len(plain) - 1))
+    moves = {"moves: another class": np.abs(plain[:, None] - plain).sum(axis=(0, 1)) / pairs}
+    for light, other in zip(list(scores)[1:], others, strict=True):
+        moves[f"moves{light}"] = np.abs(other - plain).mean(axis=0)
+    return [[what, *map("{:.1%}".format, moved / plain.mean(axis=0))] for what, moved in moves.items()]
+
+
+def of_kind(scores: Scores, kind: str) -> np.ndarray:
+    return np.array([row for (of, _), row in scores.items() if of == kind])
 
 
 def measure_memory(folder: Path, sizes: Sizes, seed: int) -> Section:

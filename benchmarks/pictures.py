@@ -21,21 +21,26 @@ BRIGHTNESS = 0.02
 DARKENED = 0.7
 
 
-def read_classes(folder: Path, size: int = 128) -> dict[str, list[np.ndarray]]:
-    """Pictures of each subfolder, over white, padded to squares and resized to one size."""
+def read_classes(folder: Path, size: int = 128, light: float = 1.0) -> dict[str, list[np.ndarray]]:
+    """Pictures of each subfolder, over white, padded to squares and resized to one size.
+
+    Light scales the colours of what is not transparent: the white behind it stays.
+    """
     classes = {}
     for subfolder in sorted(path for path in folder.iterdir() if path.is_dir()):
         files = sorted(path for path in subfolder.iterdir() if path.suffix.lower() in SUFFIXES)
         if files:
-            classes[subfolder.name] = [read_picture(file, size) for file in files]
+            classes[subfolder.name] = [read_picture(file, size, light) for file in files]
     if not classes:
         raise ValueError(f"{folder} must hold a subfolder of pictures for each class, but has none")
     return classes
 
 
-def read_picture(path: Path, size: int) -> np.ndarray:
+def read_picture(path: Path, size: int, light: float) -> np.ndarray:
     with Image.open(path) as file:
-        picture = file.convert("RGBA")
+        original = np.array(file.convert("RGBA"))
+    original[..., :3] = scale(original[..., :3], light)
+    picture = Image.fromarray(original)
     side = max(picture.size)
     square = Image.new("RGBA", (side, side), "white")
     square.alpha_composite(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
@@ -81,9 +86,9 @@ def all_and_near_duplicates(classes: Classes, count: int, rng: np.random.Generat
     return pictures + [near_duplicate(pictures[i % len(pictures)], rng) for i in range(count - len(pictures))]
 
 
-def darken(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+def darken(classes: Classes) -> dict[str, list[np.ndarray]]:
     """All pixels at 70 % of their value, the background with the object."""
-    return [scale(picture, DARKENED) for picture in pictures]
+    return {name: [scale(picture, DARKENED) for picture in found] for name, found in classes.items()}
 
 
 def scale(picture: np.ndarray, factor: float) -> np.ndarray:

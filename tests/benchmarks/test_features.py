@@ -122,11 +122,18 @@ def test_half_of_many_are_near_duplicates(pictures, classes):
 
 
 def test_darkened_pictures_are_at_70_percent_with_their_background(pictures, classes):
-    picture = classes["a"][0]
-    (dark,) = pictures.darken([picture])
+    picture, dark = classes["a"][0], pictures.darken(classes)["a"][0]
     assert dark[0, 0].tolist() == [178, 178, 178]  # 178.5, to even
     assert dark.dtype == np.uint8
     np.testing.assert_allclose(dark, 0.7 * picture, atol=0.501)
+
+
+def test_less_light_falls_on_the_object_alone(pictures, classes, folder):
+    picture, dark = classes["a"][0], pictures.read_classes(folder, size=40, light=0.7)["a"][0]
+    background = (picture == 255).all(axis=2)
+    assert background.any()
+    np.testing.assert_array_equal(dark[background], 255)
+    np.testing.assert_allclose(dark[~background], 0.7 * picture[~background], atol=0.501)
 
 
 @pytest.mark.parametrize("draw", ["near_duplicates", "one_class", "many_classes", "all_and_near_duplicates"])
@@ -160,26 +167,33 @@ def tables(folder, tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc: Linux only")
 def test_features(tables):
-    plain, sets, dark, ratios, memory, distances = tables.values()
+    plain, sets, objects, dark, apart, memory, distances = tables.values()
     assert [row[""] for row in plain] == [
         f"{who}, {pooling}" for pooling in ("channel-max", "none") for who in ("plain loop", "extractor")
     ]
     for row, tolerance in zip(plain[1::2], (1e-5, 2e-3), strict=True):  # half precision without pooling
         assert float(row["feature error"]) < tolerance
         assert float(row["distance error"]) < tolerance
-    kinds = ["near-duplicates: a", "half of them darkened: a", "one class: a", "one class: b", "many classes: draw 1"]
-    assert [row[""] for row in sets] == kinds
-    assert [row[""] for row in dark] == [kind for kind in kinds if not kind.startswith("half")]
-    assert all(float(row[column]) > 0 for row in [*sets, *dark] for column in COLUMNS)
-    near, one, many = (float(sets[i]["pixels, k = 1"]) for i in (0, 2, 4))
+    kinds = ["near-duplicates: a", "one class: a", "one class: b", "many classes: draw 1"]
+    assert [[row[""] for row in rows] for rows in (sets, objects, dark)] == [kinds] * 3
+    assert all(float(row[column]) > 0 for row in [*sets, *objects, *dark] for column in COLUMNS)
+    near, one, other, many = (float(row["pixels, k = 1"]) for row in sets)
     assert near < one < many
-    assert float(ratios[1]["pixels, k = 1"]) == pytest.approx(many / near, rel=0.02)
+    found = {row[""]: row["pixels, k = 1"] for row in apart}
+    assert float(found["many classes / one class"]) == pytest.approx(2 * many / (one + other), rel=0.02)
+    assert found["classes below many classes"] == f"{(one < many) + (other < many)} of 2"
     # Squared differences of pixels go with the square of the brightness.
-    assert float(dark[0]["pixels, k = 1"]) == pytest.approx(0.49 * near, rel=0.02)
+    assert float(dark[1]["pixels, k = 1"]) == pytest.approx(0.49 * one, rel=0.02)
+    assert percent(found["moves, all pixels at 70%"]) == pytest.approx(51, abs=1)
+    assert percent(found["moves: another class"]) == pytest.approx(200 * abs(one - other) / (one + other), abs=2)
     peaks = [float(row["peak RSS, MB"]) for row in memory]
     assert 0 < peaks[0] <= peaks[1] <= peaks[2]
     assert distances[0][""] == "pairwise_distance"
     assert all(float(row["worst relative error"]) < 1e-6 for row in distances if "cdist" not in row[""])
+
+
+def percent(text):
+    return float(text.rstrip("%"))
 
 
 @pytest.mark.parametrize(
