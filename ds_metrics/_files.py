@@ -16,8 +16,12 @@ NOT_OFFERED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path, scratch: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; it takes its place when the block ends well.
+
+    Args:
+        path: The file to write.
+        scratch: Folder on the same file system for the temporary file, which a killed process leaves behind.
 
     Example:
         >>> import tempfile
@@ -27,7 +31,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         >>> [file.name for file in folder.iterdir()]
         ['a.txt']
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=scratch or path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from ds_metrics.plotting.clouds import draw_cloud
 from ds_metrics.plotting.style import INK, percent, plural
@@ -65,7 +66,7 @@ def plot_medoids(
     shown, hidden = order[:max_shapes], order[max_shapes:]
     rows = math.ceil(len(shown) / math.ceil(math.sqrt(1.6 * len(shown))))
     columns = math.ceil(len(shown) / rows)
-    figure = Figure(figsize=(max(2.0 * columns, 4.0), 2.35 * rows + 0.4), layout="constrained")
+    figure = Figure(figsize=(max(2.0 * columns, 4.0), 2.4 * rows + 0.4), layout=ConstrainedLayoutEngine(h_pad=0.1))
     for place, i in enumerate(shown):
         ax = figure.add_subplot(rows, columns, place + 1)
         if noun == "shape":

@@ -74,9 +74,9 @@ def read_images(
         views: Numbers of the R2N2 renderings to keep; all other images are left out.
         skip_bad: Go on without the images that cannot be read, and list them in `skipped`.
         progress: Called with (images done, images in all).
-        store: Folder to keep the vectors in, under a key of extractor, background, crop and version of this package.
-            There, each is found by the content of its image: another set, or one that has grown, costs only the
-            images that are new. A run that was killed goes on; vectors are read from the disk as they are used.
+        store: Folder to keep the vectors in, under a key of extractor, background, crop, and the versions of this
+            package and of Pillow. There, each is found by the content of its image: another set, or one that has
+            grown, costs only the images that are new. A run that was killed goes on; vectors are read from the disk as they are used.
             ``None`` holds them in memory.
         workers: Threads that read and decode ahead of the extractor.
 
@@ -137,6 +137,7 @@ def _key(extractor: Extractor, colour: tuple[int, int, int] | None, crop: int | 
         "background": "none" if colour is None else f"#{bytes(colour).hex()}",
         "crop": crop,
         "version": version("dispersion-score"),
+        "pillow": version("pillow"),  # decodes JPEG and WebP, not to the same bits in each version
     }
 
 
