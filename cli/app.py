@@ -1,13 +1,13 @@
-"""The commands of `ds` and how they fail. Heavy imports wait until a command runs."""
+"""The commands of `ds`. Heavy imports wait until a command runs."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from ds_cli.build import app as build
+from ds_cli.options import Cluster, Json, Memory, Normalize, Points, Seed, SkipBad, Solver, Store, one_line_errors
 
 app = typer.Typer(
     help="Does a 3D reconstruction network reconstruct, or does it recite? The Dispersion Score tells.",
@@ -15,23 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Bad input ends with one line on stderr and exit code 2; only bugs show a traceback."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except (ValueError, OSError) as error:
-            typer.echo(f"ds: {error}", err=True)
-            raise typer.Exit(2) from error
-        except KeyboardInterrupt as interrupt:
-            typer.echo(f"ds: interrupted{f'; {interrupt}' if str(interrupt) else ''}", err=True)
-            raise typer.Exit(130) from interrupt
-
-    return run
+app.add_typer(build, name="build")
 
 
 def print_version(wanted: bool) -> None:
@@ -64,39 +48,6 @@ def refuse_options(context: typer.Context, names: tuple[str, ...], images: bool)
         raise ValueError(f"--{given[0]} is for shapes, but --images was given")
     if given:
         raise ValueError(f"--{given[0]} is for images, but --images was not given")
-
-
-Points = Annotated[int, typer.Option(min=1, help="Points sampled on each mesh; point clouds stay as is.")]
-Normalize = Annotated[
-    str,
-    typer.Option(metavar="auto|unit-ball|bounding-box|none", help="auto: unit ball for meshes, none for point clouds."),
-]
-Solver = Annotated[
-    str,
-    typer.Option(
-        metavar="fasterpam|alternate|..", help="k-medoids by FasterPAM, by the paper's algorithm, or by another's."
-    ),
-]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the sampling and of the solver.")]
-Json = Annotated[str | None, typer.Option(metavar="FILE|-", help="Write all of it as JSON; - is stdout.")]
-Store = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder that keeps distances, points read from a folder and features: a killed run goes on there, a "
-        "repeated one reuses them."
-    ),
-]
-Memory = Annotated[
-    str | None,
-    typer.Option(
-        metavar="500MB|2GB|..",
-        help="Memory for the distances; beyond, they go to disk. Half of what is free unless given.",
-    ),
-]
-Cluster = Annotated[
-    str | None, typer.Option(metavar="ADDRESS|local:N", help="Dask scheduler, or N processes on this machine.")
-]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without shapes or images that can't be read.")]
 
 
 def image_option(*names: str, **settings: Any) -> Any:

@@ -32,7 +32,7 @@ def map_in_order(
     """Apply a function to each item and yield the results in the order of the items.
 
     Where a process dies, of too little memory or of a fault in native code, the items that it may have died of are
-    tried again one by one, each in a process of its own.
+    tried again one by one.
 
     Args:
         function: What to apply. For more than one worker it must be picklable, as items and results.
@@ -61,13 +61,7 @@ def map_in_order(
                 tasks = tasks[1:]
                 yield from result
         suspects, tasks = tasks[: _PER_WORKER * width], tasks[_PER_WORKER * width :]
-        survived = 0
-        for tried, item in enumerate((item for task in suspects for item in task), start=1):
-            found = _alone(function, item, cluster)
-            survived += bool(found)
-            if tried - survived > _MOST_LOSSES and not survived:
-                raise ChildProcessError("process after process was ended; have they memory enough?")
-            yield found[0] if found else lost(item)
+        yield from _one_by_one(function, [item for task in suspects for item in task], lost, cluster)
 
 
 def _run(
@@ -88,12 +82,24 @@ def _run(
             future.cancel()
 
 
-def _alone(function: Callable[[T], R], item: T, cluster: str | None) -> tuple[R] | None:
-    with _start(1, cluster) as (executor, _):
-        try:
-            return (executor.submit(function, item).result(),)
-        except _deaths():
-            return None
+def _one_by_one(
+    function: Callable[[T], R], items: Sequence[T], lost: Callable[[T], R], cluster: str | None
+) -> Iterator[R]:
+    """Results of items of which one at least ends its process: with one item at a time, it is known which."""
+    losses = 0
+    while items:
+        with _start(1, cluster) as (executor, _):
+            for item in items:
+                items = items[1:]
+                try:
+                    yield executor.submit(function, item).result()
+                    losses = 0
+                except _deaths():
+                    losses += 1
+                    if losses > _MOST_LOSSES:
+                        raise ChildProcessError("process after process was ended; have they memory enough?") from None
+                    yield lost(item)
+                    break
 
 
 @contextmanager

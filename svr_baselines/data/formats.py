@@ -7,7 +7,7 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,9 @@ def read_mesh(path: Path) -> tuple[Array, Array]:
     suffix = path.suffix.lower()
     with reading(suffix[1:]):
         data = path.read_bytes()
-        _check_complete(data, suffix)
+        check_complete(data, suffix)
+        if suffix == ".obj":
+            data = resolve_indices(data)
         # From memory: with no folder to look in, materials and textures are never searched for.
         scene: Any = trimesh.load(
             io.BytesIO(data), file_type=suffix[1:], force="scene", process=False, skip_materials=True
@@ -148,7 +150,43 @@ def _concatenate(scene: Any) -> tuple[Array, Array]:
     return np.concatenate(vertices), np.concatenate(faces)
 
 
-def _check_complete(data: bytes, suffix: str) -> None:
+def resolve_indices(data: bytes) -> bytes:
+    r"""An OBJ file with the indices of its faces counted from the start, as the mesh reader takes all for granted.
+
+    Negative ones count from the last vertex (or normal, or texture coordinate) before the face.
+
+    Raises:
+        ValueError: For an index of 0, which OBJ does not have.
+
+    Example:
+        >>> resolve_indices(b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf -3 -2 -1\nv 0 0 1\nf -4 -3 -1\n").splitlines()[3::2]
+        [b'f 1 2 3', b'f 1 2 4']
+    """
+    if not re.search(rb"^[ \t]*f[^\n]*[\s/](?:-\d|0+(?:[\s/]|$))", data, re.MULTILINE):
+        return data
+    counts = {b"v": 0, b"vt": 0, b"vn": 0}
+    lines = data.replace(b"\\\n", b" ").splitlines()
+    for number, line in enumerate(lines):
+        kind, *words = line.split() or [b""]
+        if kind in counts:
+            counts[kind] += 1
+        elif kind == b"f":
+            lines[number] = b" ".join([b"f", *(_from_start(word, counts.values()) for word in words)])
+    return b"\n".join([*lines, b""])
+
+
+def _from_start(corner: bytes, counts: Iterable[int]) -> bytes:
+    """`v/vt/vn` of a corner with every negative index made positive."""
+    found = []
+    for part, count in zip(corner.split(b"/"), counts, strict=False):
+        index = int(part or 1)
+        if index == 0 or index < -count:
+            raise Fault(f"a face has index {index}, but {count} elements come before it, counted from 1")
+        found.append(b"%d" % (index + count + 1) if index < 0 else part)
+    return b"/".join(found)
+
+
+def check_complete(data: bytes, suffix: str) -> None:
     """Refuse files shorter than their header says, which the mesh reader would take without a word."""
     _refuse_empty(len(data))
     if suffix == ".ply" and re.search(rb"^format\s+ascii", data[:1000], re.MULTILINE):

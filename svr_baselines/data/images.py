@@ -76,8 +76,8 @@ def read_images(
         progress: Called with (images done, images in all).
         store: Folder to keep the vectors in, under a key of extractor, background, crop, and the versions of this
             package and of Pillow. There, each is found by the content of its image: another set, or one that has
-            grown, costs only the images that are new. A run that was killed goes on; vectors are read from the disk as they are used.
-            ``None`` holds them in memory.
+            grown, costs only the images that are new. A run that was killed goes on; vectors are read from the disk
+            as they are used. ``None`` holds them in memory.
         workers: Threads that read and decode ahead of the extractor.
 
     Returns:

@@ -1,0 +1,224 @@
+"""Building a folder, item by item: in parallel, gone on with after any end, and with the same bytes every time.
+
+An item's files have names and contents that depend on the item and the settings alone. They are written one by one,
+each whole or not at all, in an order that ends with the one by which the item is known to be finished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from ds_metrics._files import atomic_write, claim_folder
+from svr_baselines.data.manifest import DOCUMENT, TABLE, Manifest, Sample, read_manifest, write_manifest
+from svr_baselines.data.points import check_count
+from svr_baselines.data.shapes import BadShape, describe_bad
+from svr_baselines.parallel import map_in_order
+
+SCRATCH = ".building"  # inside the folder while it is being built: the settings, and files that are not whole yet
+_SETTINGS = "settings.json"
+
+Progress = Callable[[int, int], None]
+
+
+class Item(Protocol):
+    """What a build has many of."""
+
+    @property
+    def id(self) -> str:
+        """Its name, which no other item has."""
+
+
+T = TypeVar("T", bound=Item)
+M = TypeVar("M", bound=Item, contravariant=True)
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work.
+
+    Attributes:
+        processes: Number of processes; one is this process itself. They are spawned, so a script that asks for more
+            keeps its own work under ``if __name__ == "__main__"``.
+        cluster: Dask scheduler or ``"local:N"`` to work on instead. All of it must see the same folders.
+        progress: Called with (items finished, items in all).
+    """
+
+    processes: int = 1
+    cluster: str | None = None
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        check_count("processes", self.processes)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a build did.
+
+    Attributes:
+        built: Items that were built now.
+        kept: Items that an earlier run had finished.
+        skipped: Items that can't be built, and why.
+    """
+
+    built: int
+    kept: int
+    skipped: tuple[BadShape, ...]
+
+    @property
+    def total(self) -> int:
+        """All items."""
+        return self.built + self.kept + len(self.skipped)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A data set inside the folder that is built.
+
+    Attributes:
+        path: Its folder below the other, `"."` for that itself.
+        settings: All that its files depend on beside the items, ready for JSON.
+        samples: The samples of an item.
+    """
+
+    path: str
+    settings: Mapping[str, Any]
+    samples: Callable[[Any], Sequence[Sample]] = field(compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings and the version that made it."""
+        return {**self.settings, "dispersion_score": version("dispersion-score")}
+
+
+class Maker(Protocol[M]):
+    """What builds an item; picklable."""
+
+    def finished(self, item: M) -> bool:
+        """Whether all files of the item are there."""
+
+    def make(self, item: M, scratch: Path) -> None:
+        """Write the files that are missing; raises a `ValueError` if the item is bad."""
+
+
+def run_build(
+    out: Path, parts: Sequence[Part], items: Sequence[T], maker: Maker[T], what: str, workers: Workers
+) -> Summary:
+    """Build all items that are not there yet, then write the manifests.
+
+    Args:
+        out: The folder; empty, missing, or of a build with the same settings.
+        parts: The data sets in it.
+        items: What to build; their order is that of the work.
+        maker: How to.
+        what: What items are called in messages, in the plural.
+        workers: Who does it.
+
+    Raises:
+        OSError: If the folder can't be written, the disk is full, or another process is at it.
+        ValueError: If the folder holds anything else, or data of other settings or of shapes that are not among the
+            items; and if no item can be built.
+    """
+    with _open(out, parts) as scratch:
+        for part in parts:
+            _check_known(out / part.path, {item.id for item in items})
+        todo = [item for item in items if not maker.finished(item)]
+        kept = len(items) - len(todo)
+        skipped = []
+        try:
+            for done, bad in enumerate(_work(maker, todo, scratch, workers), start=1):
+                skipped += bad
+                if workers.progress is not None:
+                    workers.progress(kept + done, len(items))
+        except OSError as error:
+            raise OSError(f"{out}: {error.strerror or error}. What is built stays; the same call goes on.") from error
+        bad_ids = {bad.name for bad in skipped}
+        good = [item for item in items if item.id not in bad_ids]
+        if not good:
+            raise ValueError(describe_bad(what, str(out), skipped, len(items), skip_bad=True))
+        for part in parts:
+            samples = tuple(sample for item in good for sample in part.samples(item))
+            (out / part.path).mkdir(parents=True, exist_ok=True)
+            write_manifest(out / part.path, Manifest(samples, part.to_json(), tuple(skipped)))
+    return Summary(len(todo) - len(skipped), kept, tuple(skipped))
+
+
+def write_file(path: Path, scratch: Path, write: Callable[[Path], object]) -> None:
+    """Let a function write a file, which then takes its place at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path, scratch) as temporary:
+        write(temporary)
+
+
+def _work(maker: Maker[T], items: list[T], scratch: Path, workers: Workers) -> Iterator[list[BadShape]]:
+    return map_in_order(
+        partial(_attempt, maker, scratch),
+        items,
+        lost=lambda item: [_bad(item, "the process that built it was ended; has it memory enough?")],
+        workers=min(workers.processes, len(items)),
+        cluster=workers.cluster,
+    )
+
+
+def _attempt(maker: Maker[T], scratch: Path, item: T) -> list[BadShape]:
+    try:
+        maker.make(item, scratch)
+    except ValueError as error:
+        return [_bad(item, str(error).rstrip("."))]
+    return []
+
+
+def _bad(item: Item, reason: str) -> BadShape:
+    return BadShape(item.id, getattr(item, "mesh", None) or item.id, reason)
+
+
+@contextmanager
+def _open(out: Path, parts: Sequence[Part]) -> Iterator[Path]:
+    """Hold the folder, check that it is this build's, and yield its scratch folder, which is gone after a good end."""
+    with claim_folder(out, "building") as lock:
+        settings = {part.path: part.to_json() for part in parts}
+        _check_folder(out, settings)
+        scratch = out / SCRATCH
+        if scratch.exists():
+            shutil.rmtree(scratch)
+        scratch.mkdir()
+        with atomic_write(scratch / _SETTINGS) as temporary:
+            temporary.write_text(json.dumps(settings, indent=1))
+        yield scratch
+        shutil.rmtree(scratch)
+    os.close(lock)  # kept by `claim_folder` after a good end
+
+
+def _check_folder(out: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    begun = out / SCRATCH / _SETTINGS
+    there: dict[str, Any] = json.loads(begun.read_text()) if begun.exists() else {}
+    for path in settings:
+        if (out / path / DOCUMENT).exists():
+            there[path] = json.loads((out / path / DOCUMENT).read_text()).get("settings", {})
+    if not there and any(name != SCRATCH for name in os.listdir(out)):
+        raise ValueError(f"{out} must be empty or hold a build to go on with, but it holds other files.")
+    for path, wanted in settings.items():
+        if path in there and there[path] != json.loads(json.dumps(wanted)):
+            raise ValueError(f"{out / path} was built with other settings: {_differences(there[path], wanted)}.")
+
+
+def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    keys = sorted(key for key in {*there, *wanted} if there.get(key) != wanted.get(key))
+    return ", ".join(f"{key} {there.get(key)!r}, not {wanted.get(key)!r}" for key in keys)
+
+
+def _check_known(folder: Path, ids: set[str]) -> None:
+    """Refuse to go on where shapes have been removed since: their files would stay among the others."""
+    if not (folder / TABLE).exists():
+        return
+    gone = sorted({sample.id for sample in read_manifest(folder).samples} - ids)
+    if gone:
+        raise ValueError(f"{folder} holds {len(gone)} shapes that are not among the meshes now, such as {gone[0]!r}.")

@@ -1,0 +1,79 @@
+"""Which renderer draws: names, what each needs, and the choice. A renderer is imported when it is first used."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from svr_baselines.rendering.projection import View
+from svr_baselines.rendering.shading import Array, Hits
+
+RENDERERS = ("auto", "kaolin", "embree")
+
+Tracer = Callable[[Array, Array, Sequence[View], int], Iterator[Hits]]
+
+_MODULES = {"kaolin": "svr_baselines.rendering.kaolin", "embree": "svr_baselines.rendering.embree"}
+_EMBREE = "needs Embree's binding: `pip install embreex`"
+_KAOLIN = (
+    "needs NVIDIA Kaolin: install the wheel for your torch and CUDA version from NVIDIA's index, see the Kaolin "
+    "documentation; the `kaolin` on PyPI is a placeholder"
+)
+_CUDA = "needs a CUDA GPU that torch can use; without one, take 'embree'"
+
+
+def choose_renderer(name: str = "auto") -> str:
+    """Name of the renderer that draws.
+
+    `"auto"` takes `"kaolin"` where NVIDIA Kaolin and a CUDA GPU are there, and `"embree"` (on the CPU) elsewhere.
+
+    Args:
+        name: One of `RENDERERS`.
+
+    Raises:
+        ValueError: If the name is unknown, or what the renderer needs is not there.
+
+    Example:
+        >>> choose_renderer("embree")
+        'embree'
+    """
+    if name not in RENDERERS:
+        raise ValueError(f"Argument `renderer` must be one of {RENDERERS}, but got {name!r}.")
+    if name == "auto":
+        if lack("kaolin") is None:
+            return "kaolin"
+        name = "embree"
+    if (reason := lack(name)) is not None:
+        raise ValueError(f"Argument `renderer` is {name!r}, which {reason}.")
+    return name
+
+
+def load_renderer(name: str) -> Tracer:
+    """The renderer of a name that `choose_renderer` gave."""
+    tracer: Tracer = importlib.import_module(_MODULES[name]).trace
+    return tracer
+
+
+@cache
+def lack(name: str) -> str | None:
+    """What keeps a renderer from drawing, as the end of a sentence; ``None`` if nothing does."""
+    if name == "embree":
+        return None if _imports("embreex.rtcore_scene") else _EMBREE
+    # Found first, as torch and Kaolin take seconds to import.
+    if importlib.util.find_spec("kaolin") is None or not _imports("kaolin.render.mesh"):
+        return _KAOLIN
+    torch: Any = importlib.import_module("torch")
+    return None if torch.cuda.is_available() else _CUDA
+
+
+def _imports(name: str) -> bool:
+    """Whether a module can be imported: placeholders are found and have a version, but fail here."""
+    from ds_metrics.pairwise.backends import import_quietly
+
+    try:
+        import_quietly(name)
+    except (ImportError, OSError):  # OSError: a shared library that does not load
+        return False
+    return True

@@ -1,0 +1,214 @@
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from svr_baselines.building.build import SCRATCH, Part, Workers, run_build, write_file
+from svr_baselines.data.manifest import Sample, read_manifest
+
+
+@dataclass(frozen=True)
+class Number:
+    id: str
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Writes the square of each number; what else happens at 7 is up to the test."""
+
+    out: Path
+    at_seven: str = ""
+    slow: float = 0.0
+
+    def finished(self, item):
+        return (self.out / f"{item.id}.txt").exists()
+
+    def make(self, item, scratch):
+        time.sleep(self.slow)
+        if item.id == "7" and self.at_seven == "bad":
+            raise ValueError("seven is broken.")
+        if item.id == "7" and self.at_seven == "full":
+            write_file(self.out / "half.txt", scratch, fill_the_disk)
+        if item.id == "7" and self.at_seven == "die":
+            os._exit(1)
+        write_file(self.out / f"{item.id}.txt", scratch, lambda path: path.write_text(f"{int(item.id) ** 2}\n"))
+
+
+def fill_the_disk(path):
+    path.write_text("begun")
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def rows(item):
+    return [Sample(item.id, points=f"{item.id}.txt")]
+
+
+def build(out, count=12, workers=None, settings=None, **maker):
+    out = Path(out)
+    parts = [Part(".", settings or {"kind": "squares"}, rows)]
+    items = [Number(str(number)) for number in range(count)]
+    return run_build(out, parts, items, Maker(out, **maker), "numbers", workers or Workers())
+
+
+def tree(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_all_is_built_and_listed(tmp_path):
+    summary = build(tmp_path / "out")
+    assert (summary.built, summary.kept, summary.skipped, summary.total) == (12, 0, (), 12)
+    assert sorted(tree(tmp_path / "out")) == sorted([*(f"{n}.txt" for n in range(12)), "dataset.json", "manifest.csv"])
+    assert (tmp_path / "out" / "9.txt").read_text() == "81\n"
+    manifest = read_manifest(tmp_path / "out")
+    assert [sample.points for sample in manifest.samples][:3] == ["0.txt", "1.txt", "10.txt"]
+    assert manifest.settings["kind"] == "squares"
+
+
+@pytest.mark.parametrize("who", [{"processes": 2}, {"processes": 3}, {"cluster": "local:2"}], ids=str)
+def test_the_bytes_do_not_depend_on_the_workers(tmp_path, who):
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    build(alone, at_seven="bad")
+    build(together, at_seven="bad", workers=Workers(**who))
+    assert tree(together) == tree(alone)
+
+
+def test_a_bad_item_is_named_and_the_rest_is_built(tmp_path):
+    summary = build(tmp_path, at_seven="bad")
+    (bad,) = summary.skipped
+    assert (bad.name, bad.reason, summary.built) == ("7", "seven is broken", 11)
+    manifest = read_manifest(tmp_path)
+    assert manifest.skipped == (bad,)
+    assert "7" not in {sample.id for sample in manifest.samples}
+
+
+def test_a_bad_item_that_was_mended_is_built(tmp_path):
+    build(tmp_path / "out", at_seven="bad")
+    summary = build(tmp_path / "out")
+    assert (summary.built, summary.kept, summary.skipped) == (1, 11, ())
+    build(tmp_path / "other")
+    assert tree(tmp_path / "out") == tree(tmp_path / "other")
+
+
+def test_an_item_that_ends_its_process_is_skipped(tmp_path):
+    summary = build(tmp_path, at_seven="die", workers=Workers(2))
+    (bad,) = summary.skipped
+    assert bad.name == "7"
+    assert "the process that built it was ended" in bad.reason
+    assert summary.built == 11
+
+
+def test_a_full_disk_ends_it_and_costs_nothing(tmp_path):
+    with pytest.raises(OSError, match=r"No space left.* What is built stays"):
+        build(tmp_path / "out", at_seven="full")
+    assert sorted(tree(tmp_path / "out")) == sorted([*(f"{n}.txt" for n in range(7)), f"{SCRATCH}/settings.json"])
+    assert build(tmp_path / "out").kept == 7
+    build(tmp_path / "other")
+    assert tree(tmp_path / "out") == tree(tmp_path / "other")
+
+
+KILLED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_build import Workers, build
+if __name__ == "__main__":
+    build(sys.argv[2], count=400, slow=0.01, workers=Workers(int(sys.argv[3])))
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_killed_build_goes_on(tmp_path, processes):
+    out = tmp_path / "out"
+    script = tmp_path / "script.py"
+    script.write_text(KILLED)
+    process = subprocess.Popen(
+        [sys.executable, script, Path(__file__).parent, out, str(processes)], start_new_session=True
+    )
+    while not (out / "20.txt").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (out / "manifest.csv").exists()
+    summary = build(out, count=400)
+    assert summary.kept >= 20
+    assert summary.kept + summary.built == 400
+    build(tmp_path / "other", count=400)
+    assert tree(out) == tree(tmp_path / "other")
+
+
+def test_progress_counts_what_was_there(tmp_path):
+    told = []
+    build(tmp_path, at_seven="bad")
+    build(tmp_path, workers=Workers(progress=lambda *state: told.append(state)))
+    assert told == [(12, 12)]
+
+
+def test_other_settings_are_refused(tmp_path):
+    build(tmp_path)
+    before = tree(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"was built with other settings: kind 'squares', not 'cubes', size None, not 3"
+    ):
+        build(tmp_path, settings={"kind": "cubes", "size": 3})
+    assert tree(tmp_path) == before
+
+
+def test_other_settings_are_refused_of_an_unfinished_build(tmp_path):
+    with pytest.raises(OSError, match="No space left"):
+        build(tmp_path, at_seven="full")
+    with pytest.raises(ValueError, match="was built with other settings"):
+        build(tmp_path, settings={"kind": "cubes"})
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ValueError, match="must be empty or hold a build to go on with"):
+        build(tmp_path)
+    assert tree(tmp_path) == {"thesis.tex": b""}
+
+
+def test_shapes_that_are_gone_are_refused(tmp_path):
+    build(tmp_path)
+    with pytest.raises(ValueError, match=r"holds 2 shapes that are not among the meshes now, such as '10'"):
+        build(tmp_path, count=10)
+
+
+def test_shapes_that_have_come_are_built(tmp_path):
+    build(tmp_path / "out", count=10)
+    assert build(tmp_path / "out").kept == 10
+    build(tmp_path / "other")
+    assert tree(tmp_path / "out") == tree(tmp_path / "other")
+
+
+def test_nothing_good_is_an_error(tmp_path):
+    out = tmp_path
+    parts = [Part(".", {}, rows)]
+    with pytest.raises(ValueError, match=r"1 of 1 numbers cannot be read: 7: seven is broken"):
+        run_build(out, parts, [Number("7")], Maker(out, "bad"), "numbers", Workers())
+
+
+def test_two_processes_at_once_are_refused(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, Path(__file__).parent, tmp_path, "1"], start_new_session=True
+    )
+    try:
+        while not (tmp_path / "0.txt").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        with pytest.raises(OSError, match="another process is building"):
+            build(tmp_path)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.parametrize("processes", [0, -1, 1.5, True])
+def test_processes_are_counted_from_one(processes):
+    with pytest.raises(ValueError, match="`processes` must be an integer of at least 1"):
+        Workers(processes)

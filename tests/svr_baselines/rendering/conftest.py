@@ -1,0 +1,116 @@
+"""A stand-in for Kaolin, by what its documentation says of its camera and rasteriser, for machines without a GPU."""
+
+import math
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from svr_baselines.rendering import backends, kaolin
+
+
+class Extrinsics:
+    """World to camera: looks along -Z."""
+
+    def __init__(self, eye, at, up):
+        forward = (at - eye) / (at - eye).norm(dim=-1, keepdim=True)
+        right = torch.cross(forward, up, dim=-1)
+        right = right / right.norm(dim=-1, keepdim=True)
+        self.rotation = torch.stack([right, torch.cross(right, forward, dim=-1), -forward], dim=1)
+        self.eye = eye
+
+    def transform(self, vectors):
+        assert vectors.dtype == self.eye.dtype
+        return torch.einsum("vij,vpj->vpi", self.rotation, vectors - self.eye[:, None])
+
+
+class Intrinsics:
+    """Camera to normalised device coordinates, of which Y is up."""
+
+    def __init__(self, fov, width, height):
+        self.focal = 1 / math.tan(fov / 2)
+        self.aspect = width / height
+
+    def transform(self, vectors):
+        x, y, z = vectors.unbind(-1)
+        return torch.stack([self.focal / self.aspect * x / -z, self.focal * y / -z, torch.zeros_like(z)], dim=-1)
+
+
+class Camera:
+    @classmethod
+    def from_args(cls, *, eye, at, up, fov, width, height, dtype, device):
+        values = [value.to(dtype=dtype, device=device) for value in (eye, at, up)]
+        return SimpleNamespace(extrinsics=Extrinsics(*values), intrinsics=Intrinsics(fov, width, height))
+
+
+def rasterize(height, width, face_vertices_z, face_vertices_image, face_features, valid_faces=None, backend="cuda"):
+    """Every pixel against every face: weights and depth linear in the picture, larger depth nearer, row 0 on top."""
+    assert backend == "cuda"
+    assert face_vertices_z.dtype == face_vertices_image.dtype == face_features.dtype == torch.float32
+    batch, count, _ = face_vertices_z.shape
+    assert face_vertices_image.shape == (batch, count, 3, 2)
+    assert face_features.shape[:3] == (batch, count, 3)
+    assert valid_faces.any()  # Kaolin fails where there is no face at all
+    x = (2 * np.arange(width) + 1 - width) / width
+    y = (height - 2 * np.arange(height) - 1) / height
+    features = np.zeros((batch, height, width, face_features.shape[-1]), dtype=np.float32)
+    index = np.full((batch, height, width), -1)
+    nearest = np.full((batch, height, width), -np.inf)
+    for b, f in torch.nonzero(valid_faces).tolist():
+        corners = face_vertices_image[b, f].double().numpy()
+        inside_x = np.flatnonzero((x >= corners[:, 0].min()) & (x < corners[:, 0].max()))
+        inside_y = np.flatnonzero((y >= corners[:, 1].min()) & (y < corners[:, 1].max()))
+        if not len(inside_x) or not len(inside_y):
+            continue
+        box = b, slice(inside_y[0], inside_y[-1] + 1), slice(inside_x[0], inside_x[-1] + 1)
+        edges = corners - np.stack(np.meshgrid(x[inside_x], y[inside_y]), axis=-1)[:, :, None]
+        across = [
+            edges[:, :, i, 0] * edges[:, :, j, 1] - edges[:, :, i, 1] * edges[:, :, j, 0]
+            for i, j in ((1, 2), (2, 0), (0, 1))
+        ]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            weights = np.stack(across, axis=-1) / sum(across)[..., None]
+        depth = weights @ face_vertices_z[b, f].double().numpy()
+        seen = (weights >= 0).all(axis=-1) & (depth > nearest[box])
+        nearest[box][seen] = depth[seen]
+        index[box][seen] = f
+        features[box][seen] = (weights @ face_features[b, f].double().numpy())[seen]
+    return torch.from_numpy(features), torch.from_numpy(index)
+
+
+@pytest.fixture
+def fake_kaolin(monkeypatch):
+    """Kaolin's modules replaced, and the CPU in place of a GPU; the batches that were rasterised."""
+    calls = []
+
+    def recorded(height, width, face_vertices_z, *rest, **named):
+        calls.append(tuple(face_vertices_z.shape))
+        return rasterize(height, width, face_vertices_z, *rest, **named)
+
+    parts = {
+        "kaolin": {},
+        "kaolin.render": {},
+        "kaolin.render.mesh": {"rasterize": recorded},
+        "kaolin.render.camera": {"Camera": Camera},
+    }
+    for name, content in parts.items():
+        module = ModuleType(name)
+        module.__spec__ = ModuleSpec(name, None)
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(kaolin, "_DEVICE", "cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    backends.lack.cache_clear()
+    yield calls
+    backends.lack.cache_clear()
+
+
+@pytest.fixture(params=["embree", "kaolin"])
+def renderer(request):
+    """The name of each renderer."""
+    if request.param == "kaolin":
+        request.getfixturevalue("fake_kaolin")
+    return request.param
