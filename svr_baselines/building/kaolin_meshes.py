@@ -132,8 +132,8 @@ def _materials(mesh: Any) -> list[Material]:
 
 def _material(material: Any) -> Material:
     names = ("Kd", "map_Kd") if isinstance(material, Mapping) else ("diffuse_color", "diffuse_texture")
-    find = material.get if isinstance(material, Mapping) else lambda name: getattr(material, name, None)
-    color, texture = find(names[0]), find(names[1])
+    held = material if isinstance(material, Mapping) else {name: getattr(material, name, None) for name in names}
+    color, texture = held.get(names[0]), held.get(names[1])
     rgb = Material().color if color is None else tuple(np.clip(color.detach().cpu().numpy(), 0, 1).ravel()[:3].tolist())
     if texture is None:
         return Material(rgb if len(rgb) == 3 else Material().color)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import groupby, islice
 from pathlib import Path
+from typing import Literal
 
 from svr_baselines.data.augment import Augmentation
 from svr_baselines.data.item_dataset import ItemDataset, Missing, check_split, take_split
@@ -31,7 +32,8 @@ class ManifestDataset(ItemDataset):
             `images`, or `folder` if that is `None`.
         points: Points to draw from each cloud, without repetition: others each epoch, but for a split called `"test"`.
         coordinates: `"object"`, or `"viewer"` for points in the axes of the picture's camera.
-        normalize: How a whole cloud is normalised before points are drawn; see `normalize_points`.
+        normalize: How a whole cloud is normalised before points are drawn, see `normalize_points`. `"auto"` is
+            `"unit-ball"`, or `"none"` where the settings of the manifest say that clouds are `"normalized"` already.
         background: What shows through transparent pixels; see `read_picture`.
         crop: Side of the square to cut from the picture's centre; `None` leaves it whole.
         size: Side that it is resized to.
@@ -54,19 +56,21 @@ class ManifestDataset(ItemDataset):
         manifest: Manifest | None = None,
         points: int = 2500,
         coordinates: Coordinates = "object",
-        normalize: Normalization = "unit-ball",
+        normalize: Literal["auto"] | Normalization = "auto",
         background: str = "white",
         crop: int | None = None,
         size: int = 224,
         augmentation: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
-        options = ItemOptions(points, coordinates, normalize, background, crop, size, augmentation, seed)
         if views is not None:
             check_count("views", views)
         self._folder, self._images = Path(folder), Path(folder if images is None else images)
         own = read_manifest(self._images) if manifest is None else manifest
         shapes = read_manifest(self._folder) if images is not None else own
+        if normalize == "auto":
+            normalize = "none" if "normalized" in shapes.settings else "unit-ball"
+        options = ItemOptions(points, coordinates, normalize, background, crop, size, augmentation, seed)
         samples, missing = _join(own, shapes)
         super().__init__(options, split != "test", missing)
         self._samples = _limit_views(_take_split(samples, split), views)

@@ -115,7 +115,7 @@ def test_shapes_are_not_cropped(built):
 
 def test_the_folder_is_a_set_of_images(built):
     class Mean:
-        key, batch_size = {"name": "mean"}, 8  # noqa: RUF012
+        key, batch_size = {"name": "mean"}, 8
 
         def __call__(self, images):
             import torch
