@@ -19,6 +19,7 @@ from svr_baselines.data.points import check_count, sample_mesh, stable_seed
 from svr_baselines.data.shapes import index_names
 from svr_baselines.rendering import Surface, choose_renderer, render
 
+RESOLUTION = 24  # triangles along an edge of the cube: chords within 0.0007 of the unit sphere
 TRAINSETS = "trainsets"  # folder of the sub-trainsets' manifests
 
 
@@ -43,8 +44,8 @@ class _Maker:
         return (self.out / _points(item.id)).exists()
 
     def make(self, item: Step, scratch: Path) -> None:
-        vertices, faces = morph_mesh(item.value)
-        surface = Surface(vertices, faces, morph_normals(item.value))
+        vertices, faces = morph_mesh(item.value, RESOLUTION)
+        surface = Surface(vertices, faces, morph_normals(item.value, RESOLUTION))
         picture = render(surface, [ISOMETRIC], self.size, self.renderer, self.samples)[0]
         cloud = sample_mesh(vertices, faces, self.points, stable_seed(self.seed, item.id)).astype(np.float32)
         write_file(self.out / _mesh(item.id), scratch, partial(_write_ply, surface))

@@ -31,7 +31,7 @@ def test_points_then_eval(meshes, tmp_path):
     assert np.load(out / "box" / "1.npy").shape == (200, 3)
     scores = tmp_path / "scores.json"
     run("eval", out, "--clusters", 2, "--json", scores)
-    assert json.loads(scores.read_text())["n_samples"] == 4
+    assert json.loads(scores.read_text())["provenance"]["n_samples"] == 4
 
 
 def test_renders_then_eval(meshes, tmp_path):

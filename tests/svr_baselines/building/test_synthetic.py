@@ -24,7 +24,7 @@ def test_each_step_has_its_mesh_picture_and_points(out, tree):
     assert [row.values["morph"] for row in rows] == [n / 20 for n in range(20)]
     assert {row.camera for row in rows} == {ISOMETRIC}
     for row in rows:
-        vertices, faces = morph_mesh(row.values["morph"])
+        vertices, faces = morph_mesh(row.values["morph"], module.RESOLUTION)
         mesh = trimesh.load(out / row.mesh, process=False)
         np.testing.assert_allclose(mesh.vertices, vertices, atol=1e-6)
         np.testing.assert_array_equal(mesh.faces, faces)
