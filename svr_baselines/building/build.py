@@ -187,11 +187,12 @@ def _open(out: Path, parts: Sequence[Part]) -> Iterator[Path]:
         settings = {part.path: part.to_json() for part in parts}
         _check_folder(out, settings)
         scratch = out / SCRATCH
-        if scratch.exists():
-            shutil.rmtree(scratch)
-        scratch.mkdir()
+        scratch.mkdir(exist_ok=True)
         with atomic_write(scratch / _SETTINGS) as temporary:
             temporary.write_text(json.dumps(settings, indent=1))
+        for file in scratch.iterdir():  # left by a run that was killed
+            if file.name != _SETTINGS:
+                file.unlink()
         yield scratch
         shutil.rmtree(scratch)
     os.close(lock)  # kept by `claim_folder` after a good end
@@ -199,15 +200,25 @@ def _open(out: Path, parts: Sequence[Part]) -> Iterator[Path]:
 
 def _check_folder(out: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
     begun = out / SCRATCH / _SETTINGS
-    there: dict[str, Any] = json.loads(begun.read_text()) if begun.exists() else {}
+    there: dict[str, Any] = _read_json(begun) if begun.exists() else {}
     for path in settings:
         if (out / path / DOCUMENT).exists():
-            there[path] = json.loads((out / path / DOCUMENT).read_text()).get("settings", {})
+            there[path] = _read_json(out / path / DOCUMENT).get("settings", {})
     if not there and any(name != SCRATCH for name in os.listdir(out)):
         raise ValueError(f"{out} must be empty or hold a build to go on with, but it holds other files.")
     for path, wanted in settings.items():
         if path in there and there[path] != json.loads(json.dumps(wanted)):
             raise ValueError(f"{out / path} was built with other settings: {_differences(there[path], wanted)}.")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path}: not a readable JSON file, perhaps truncated ({error}).") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{path}: expected an object, but got {type(document).__name__}.")
+    return document
 
 
 def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

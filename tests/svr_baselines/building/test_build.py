@@ -166,6 +166,23 @@ def test_other_settings_are_refused_of_an_unfinished_build(tmp_path):
         build(tmp_path, settings={"kind": "cubes"})
 
 
+def test_leftovers_of_a_killed_run_go(tmp_path):
+    with pytest.raises(OSError, match="No space left"):
+        build(tmp_path / "out", at_seven="full")
+    (tmp_path / "out" / SCRATCH / ".7-x.txt").write_text("hal")
+    build(tmp_path / "out")
+    build(tmp_path / "other")
+    assert tree(tmp_path / "out") == tree(tmp_path / "other")
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_a_damaged_description_is_named(tmp_path, content):
+    build(tmp_path)
+    (tmp_path / "dataset.json").write_text(content)
+    with pytest.raises(ValueError, match=r"dataset\.json: (not a readable JSON file|expected an object)"):
+        build(tmp_path)
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ValueError, match="must be empty or hold a build to go on with"):

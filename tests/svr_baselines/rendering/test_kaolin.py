@@ -29,7 +29,7 @@ def test_the_nearer_face_is_seen_where_depth_is_not_linear_in_the_picture(fake_k
     views = [View.of(CAMERA)]
     (actual,), (expected,) = kaolin.trace(vertices, faces, views, 60), trace(vertices, faces, views, 60)
     assert set(expected.face.tolist()) == {0, 1}
-    shared, mine, theirs = np.intersect1d(actual.sample, expected.sample, return_indices=True)
+    _, mine, theirs = np.intersect1d(actual.sample, expected.sample, return_indices=True)
     assert (actual.face[mine] == expected.face[theirs]).mean() > 0.99
 
 
