@@ -22,9 +22,9 @@ def load_surface(path: str | os.PathLike[str], up: str = "y", materials: bool = 
 
     All geometry of a file is read, each node at its place; polygons become triangles. OBJ files bring their materials
     and textures from the files beside them, GLB files have them inside, and colours of vertices or faces are read from
-    whatever format has them. A material or texture that is missing or can't be read is no error: the material's colour
-    is drawn, and light grey where there is none. Everything is opaque, glass too. Smooth normals are those of the file;
-    faces without are flat.
+    PLY, those of vertices from OBJ, too. A material or texture that is missing or can't be read is no error: the
+    material's colour is drawn, and light grey where there is none. Everything is opaque, glass too; where a texture is
+    transparent, the material's colour shows. Smooth normals are those of the file; faces without are flat.
 
     Args:
         path: `.obj .glb .ply .off .stl`.

@@ -10,7 +10,7 @@ from PIL import Image
 
 from svr_baselines.building import RANGES, Viewpoints, Workers, build_renders
 from svr_baselines.data import read_images
-from svr_baselines.data.cameras import UNIT_DISTANCE
+from svr_baselines.data.cameras import LENS, UNIT_DISTANCE
 from svr_baselines.data.manifest import read_manifest
 from svr_baselines.data.metadata import read_metadata
 from svr_baselines.rendering import load_surface, render
@@ -28,6 +28,11 @@ def test_viewpoints_fill_their_ranges():
         counts, _ = np.histogram(values, bins=10, range=(low, high))
         assert counts.sum() == 4000  # none outside
         assert counts.min() > 320
+
+
+def test_nothing_is_cut_off_by_default():
+    nearest = Viewpoints().distance[0] * UNIT_DISTANCE
+    assert nearest * np.sin(np.radians(LENS / 2)) > 0.5  # the ball around a shape of diagonal 1
 
 
 def test_ranges_share_their_draws():
