@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ds_metrics.functional import dispersion_score
+from svr_baselines import parallel
 from svr_baselines.data import read_shapes, reader, spool
 from svr_baselines.data.spool import Spool
 from svr_baselines.inputs import as_clouds
@@ -86,7 +87,7 @@ def test_clouds_of_one_size_are_one_array(folder, tmp_path):
 def test_processes_give_the_same(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(reader, "_FILES_PER_WORKER", 3)
     monkeypatch.setattr(reader, "_FILES_PER_TASK", 2)
-    monkeypatch.setattr(reader, "_TASKS_PER_WORKER", 1)
+    monkeypatch.setattr(parallel, "_PER_WORKER", 1)
     options = {"points": 5, "skip_bad": True}
     same(read_shapes(folder, **options, store=tmp_path, workers=2), read_shapes(folder, **options))
 
