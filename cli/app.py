@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from ds_cli.build import app as build
 from ds_cli.options import Cluster, Json, Memory, Normalize, Points, Seed, SkipBad, Solver, Store, one_line_errors
+from ds_cli.train import predict, train
 
 app = typer.Typer(
     help="Does a 3D reconstruction network reconstruct, or does it recite? The Dispersion Score tells.",
@@ -16,6 +17,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(build, name="build")
+app.command()(train)
+app.command()(predict)
 
 
 def print_version(wanted: bool) -> None:

@@ -1,0 +1,224 @@
+"""`ds train` and `ds predict`. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from ds_cli.options import one_line_errors
+
+if TYPE_CHECKING:
+    from svr_baselines.data.opening import DataOptions
+
+DATA = "data.json"  # in the folder of a run: what it was trained on, from which predictions take their options
+
+Network = Annotated[str, typer.Argument(help="psgn, foldingnet, atlasnet-sphere, atlasnet-25, occnet, or a plug-in's.")]
+Data = Annotated[
+    Path, typer.Argument(help="ShapeNet in its published layout, or a folder of `ds build`; also one of its trainsets.")
+]
+Images = Annotated[Path | None, typer.Option(help="Folder of the pictures, where they are in another than the points.")]
+Views = Annotated[int | None, typer.Option(min=1, help="Pictures of each shape to take; all, or one of ShapeNet.")]
+Points = Annotated[int | None, typer.Option(min=1, help="Points of each target; 2500, or 1000 of the quick preset.")]
+Coordinates = Annotated[str | None, typer.Option(metavar="object|viewer", help="Axes of the targets.")]
+Background = Annotated[
+    str | None,
+    typer.Option(metavar="white|black|#rrggbb|none", help="What shows through transparent pixels; none as the paper."),
+]
+Crop = Annotated[
+    str | None, typer.Option(metavar="auto|none|PIXELS", help="Centre of the pictures to keep; auto: 127 of R2N2's.")
+]
+Size = Annotated[int | None, typer.Option(min=1, help="Pixels of the images; 224, or 64 of the quick preset.")]
+
+
+@one_line_errors
+def train(
+    network: Network,
+    data: Data,
+    out: Annotated[Path, typer.Argument(help="Folder of the run: checkpoints, configuration, log.")],
+    preset: Annotated[
+        str, typer.Option(metavar="paper|quick", help="The paper's protocol, or minutes on a laptop.")
+    ] = ("paper"),
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration, .toml or .json; options given here go before it.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples of a step, over all devices.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of Adam; falls tenfold at three epochs.")] = None,
+    precision: Annotated[str | None, typer.Option(metavar="32-true|bf16-mixed")] = None,
+    clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient; none unless given.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, order and points.")] = None,
+    devices: Annotated[int | None, typer.Option(min=1, help="GPUs or processes a node.")] = None,
+    nodes: Annotated[int | None, typer.Option(min=1)] = None,
+    accelerator: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda")] = None,
+    validation: Annotated[
+        Path | None, typer.Option(help="Data to validate on; the validation or test part of DATA unless given.")
+    ] = None,
+    clusters: Annotated[int | None, typer.Option(min=1, help="k of the DS of each epoch.")] = None,
+    images: Images = None,
+    views: Views = None,
+    points: Points = None,
+    coordinates: Coordinates = None,
+    background: Background = None,
+    crop: Crop = None,
+    size: Size = None,
+) -> None:
+    """Train a network to reconstruct shapes from single images; Chamfer distance and DS after each epoch."""
+    from ds_cli.progress import progress_bar
+    from ds_cli.reading import say
+    from rich.console import Console
+
+    from svr_baselines.data.opening import open_data
+    from svr_baselines.training import load_config, train
+    from svr_baselines.training import preset as make_preset
+
+    changes = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "precision": precision,
+        "clip": clip,
+        "seed": seed,
+        "devices": devices,
+        "nodes": nodes,
+        "accelerator": accelerator,
+        "clusters": clusters,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    quick = DataDefaults(size=64, points=1000) if preset == "quick" else DataDefaults()
+    options = quick.merged(views, points, coordinates, background, crop, size)
+    train_set = open_data(data, "train", options, images)
+    validation_set = open_data(validation or data, "validation", options, None if validation else images)
+    if config is None:
+        chosen = make_preset(preset, network, len(train_set), **given)
+    else:
+        chosen = load_config(config, len(train_set), network=network, **given)
+    console = Console(stderr=True)
+    for missing in filter(None, str(train_set.missing).splitlines()):
+        say(console, f"left out: {missing}")
+    out.mkdir(parents=True, exist_ok=True)
+    _write_data(out, data, images, options)
+    with progress_bar(console, f"training {network}", "samples") as tell:
+        summary = train(
+            chosen,
+            train_set,
+            validation_set,
+            out,
+            resume=resume,
+            progress=tell,
+            log=lambda line: say(console, line),
+        )
+    if summary.rank == 0:
+        say(Console(), f"{out}: {network}, {summary.epoch} epochs in {summary.seconds:.0f} s")
+
+
+@one_line_errors
+def predict(
+    run: Annotated[Path, typer.Argument(help="Folder of `ds train`, or a checkpoint's file.")],
+    data: Annotated[Path | None, typer.Argument(help="Data, as of `ds train`; that of the run unless given.")] = None,
+    out: Annotated[Path | None, typer.Argument(help="Folder to write; RUN/predictions unless given.")] = None,
+    part: Annotated[str, typer.Option(metavar="test|train|validation|all", help="Part of the data.")] = "test",
+    which: Annotated[str, typer.Option(metavar="last|best", help="Checkpoint of the run.")] = "last",
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 32,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda")] = "auto",
+    images: Images = None,
+    views: Views = None,
+    points: Points = None,
+    coordinates: Coordinates = None,
+    background: Background = None,
+    crop: Crop = None,
+    size: Size = None,
+) -> None:
+    """Predict the shapes of a data set, in object-centred axes, ready for `ds eval`."""
+    from ds_cli.progress import progress_bar
+    from ds_cli.reading import say
+    from rich.console import Console
+
+    from svr_baselines.data.opening import open_data
+    from svr_baselines.training import predict
+
+    roles: dict[str, Any] = {"test": "test", "train": "train", "validation": "validation", "all": None}
+    if part not in roles:
+        raise ValueError(f"--part must be one of {', '.join(roles)}, but got {part!r}")
+    folder = run if run.is_dir() else run.parent
+    defaults, known = _read_data(folder)
+    data = data or known.get("data")
+    if data is None:
+        raise ValueError(f"DATA is missing, and {folder} does not say what the network was trained on")
+    if images is None and known.get("data") == data:
+        images = known.get("images")
+    options = defaults.merged(views, points, coordinates, background, crop, size)
+    dataset = open_data(data, roles[part], options, images)
+    place = out or folder / "predictions"
+    console = Console(stderr=True)
+    with progress_bar(console, f"predicting {place.name}", "samples") as tell:
+        written = predict(run, dataset, place, which=which, batch_size=batch_size, device=device, progress=tell)
+    say(Console(), f"{written}: {len(dataset)} shapes; ds eval {written} --target {place / 'targets.npy'}")
+
+
+@dataclass(frozen=True)
+class DataDefaults:
+    """What options of the data are where they are not given."""
+
+    views: int | None = None
+    points: int = 2500
+    coordinates: str = "object"
+    background: str = "white"
+    crop: int | str | None = "auto"
+    size: int = 224
+
+    def merged(
+        self,
+        views: int | None,
+        points: int | None,
+        coordinates: str | None,
+        background: str | None,
+        crop: str | None,
+        size: int | None,
+    ) -> DataOptions:
+        """The options, where given, before the defaults."""
+        from svr_baselines.data.opening import DataOptions
+
+        chosen: Any = DataOptions
+        options: DataOptions = chosen(
+            views=views or self.views,
+            points=points or self.points,
+            coordinates=coordinates or self.coordinates,
+            background=background or self.background,
+            crop=self.crop if crop is None else _parse_crop(crop),
+            size=size or self.size,
+        )
+        return options
+
+
+def _parse_crop(text: str) -> int | str | None:
+    if text in ("auto", "none"):
+        return "auto" if text == "auto" else None
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"--crop must be auto, none or a number of pixels, but got {text!r}")
+    return int(text)
+
+
+def _write_data(out: Path, data: Path, images: Path | None, options: DataOptions) -> None:
+    from ds_metrics._files import atomic_write
+
+    document = {"data": str(data.resolve()), "images": str(images.resolve()) if images else None}
+    with atomic_write(out / DATA) as temporary:
+        temporary.write_text(json.dumps({**document, "options": options.to_json()}, indent=2) + "\n")
+
+
+def _read_data(folder: Path) -> tuple[DataDefaults, dict[str, Path]]:
+    """Options and folders that a run was trained with, where its folder says so."""
+    file = folder / DATA
+    if not file.exists():
+        return DataDefaults(), {}
+    try:
+        document = json.loads(file.read_text())
+        options = {name: value for name, value in document["options"].items() if name != "seed"}
+        places = {name: Path(document[name]) for name in ("data", "images") if document[name]}
+        return DataDefaults(**options), places
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{file}: damaged, {error}") from error
