@@ -26,7 +26,11 @@ class Tiny(Network):
         nn.Module.__init__(self)
         self.options = {"points": points, "hidden": hidden}
         self.encoder = nn.Sequential(
-            nn.Conv2d(3, 8, 3, stride=2, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten()
+            nn.Conv2d(3, 8, 3, stride=2, bias=False),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
         )
         self.middle = nn.Sequential(nn.Linear(32, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU())
         self.moves = nn.Linear(hidden, 9)
@@ -34,7 +38,9 @@ class Tiny(Network):
         self.points = points
 
     def decode(self, code):
-        template = torch.rand(self.points, 3) if self.training else torch.linspace(0, 1, self.points)[:, None].expand(-1, 3)
+        template = (
+            torch.rand(self.points, 3) if self.training else torch.linspace(0, 1, self.points)[:, None].expand(-1, 3)
+        )
         hidden = self.middle(code)
         turned = template.to(hidden) @ self.moves(hidden).view(-1, 3, 3)
         return (turned + self.offsets(hidden).view(-1, self.points, 3)).float()

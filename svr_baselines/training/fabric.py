@@ -1,0 +1,93 @@
+"""Lightning Fabric, of the package ``lightning-fabric`` or of ``lightning``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from svr_baselines.training.config import TrainingConfig
+
+_MODULES = ("lightning_fabric", "lightning.fabric")
+
+
+def create_fabric(config: TrainingConfig, loggers: Any = ()) -> Any:
+    """Make the Fabric that a configuration asks for; it is not launched yet.
+
+    Raises:
+        ValueError: If Fabric can't be imported, or can't serve the configuration.
+    """
+    fabric_class = _import().Fabric
+    try:
+        return fabric_class(
+            accelerator=config.accelerator,
+            devices=_devices(config),
+            num_nodes=config.nodes,
+            precision=config.precision,
+            loggers=list(loggers),
+        )
+    except Exception as error:  # Fabric has exceptions of its own for what a machine lacks
+        raise ValueError(f"Fabric can't serve this configuration: {' '.join(str(error).split())}") from error
+
+
+@contextmanager
+def launched(fabric: Any) -> Iterator[None]:
+    """Start all processes, and take leave of them after the block."""
+    alone = not dist.is_initialized()
+    fabric.launch()
+    try:
+        yield
+    finally:
+        if alone and dist.is_initialized():
+            dist.destroy_process_group()  # or gloo's threads outlive what they use when the program ends
+
+
+def agree(fabric: Any, error: Exception | None = None) -> None:
+    """Wait for all processes, and raise on all of them what any has met.
+
+    Raises:
+        ValueError: With the text of the first process that has met an error.
+    """
+    if fabric.world_size == 1:
+        if error is not None:
+            raise error
+        return
+    failed = torch.tensor(float(error is not None), device=fabric.device)
+    if not float(fabric.all_reduce(failed, reduce_op="sum")):
+        return
+    texts: list[str | None] = [None] * fabric.world_size
+    dist.all_gather_object(texts, None if error is None else str(error))
+    if error is not None:
+        raise error
+    raise ValueError(next(text for text in texts if text is not None))
+
+
+def gather_names(fabric: Any, names: Sequence[str]) -> list[str]:
+    """Names that the processes hold, put together in the order of the processes."""
+    if fabric.world_size == 1:
+        return list(names)
+    parts: list[Any] = [None] * fabric.world_size
+    dist.all_gather_object(parts, list(names))
+    return [name for part in parts for name in part]
+
+
+def _devices(config: TrainingConfig) -> Any:
+    """Under ``torchrun`` as many as it started: Fabric would take what the machine has."""
+    if config.devices == "auto" and "LOCAL_WORLD_SIZE" in os.environ:
+        return int(os.environ["LOCAL_WORLD_SIZE"])
+    return config.devices
+
+
+def _import() -> Any:
+    reasons = []
+    for name in _MODULES:
+        try:
+            return import_module(name)
+        except ImportError as error:
+            reasons.append(str(error))
+    raise ValueError(f"Training needs Lightning Fabric ({reasons[0]}): pip install 'dispersion-score[train]'")

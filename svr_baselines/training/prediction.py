@@ -1,0 +1,176 @@
+"""Predictions of a trained network for a dataset, ready to be scored."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ds_metrics._files import atomic_write
+from svr_baselines.data.cameras import Camera
+from svr_baselines.data.coordinates import to_object
+from svr_baselines.data.items import Item
+from svr_baselines.data.manifest import Manifest, Sample, write_manifest
+from svr_baselines.data.points import check_count
+from svr_baselines.networks import Network
+from svr_baselines.training.batches import FixedBatches, check_items, create_loader, read_batches
+from svr_baselines.training.checkpoints import LAST, Checkpoint, read_checkpoint
+
+ARRAY = "predictions.npy"
+
+_BLOCK = 256  # clouds to copy at once
+
+
+def predict(
+    checkpoint: str | os.PathLike[str],
+    dataset: Dataset[Item],
+    out: str | os.PathLike[str],
+    *,
+    which: str = LAST,
+    batch_size: int = 32,
+    device: str | torch.device = "auto",
+    data_workers: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write what a network predicts for each item of a dataset.
+
+    ``predictions.npy`` holds `(N, P, 3)` float32 points in the axes of the shapes: those of a viewer-centred network
+    are turned back by the camera of each item. Its rows are those of ``manifest.csv``, sorted by id and view;
+    ``dataset.json`` says which checkpoint it was. The array is written as it is computed, so it may be larger than
+    memory. Predictions do not depend on the batch size, but for rounding.
+
+    Args:
+        checkpoint: Folder of a run, or a checkpoint's file.
+        dataset: Items with the images.
+        out: Folder to write into, made if need be.
+        which: `"last"` or `"best"` of a folder.
+        batch_size: Images at once.
+        device: Where to compute; `"auto"` is the GPU if there is one.
+        data_workers: Processes that read items.
+        progress: Is told after each batch how many items of how many are done.
+
+    Returns:
+        Path of the array.
+
+    Raises:
+        FileNotFoundError: If there is no checkpoint.
+        ValueError: If the checkpoint is damaged, the dataset is empty, an item lacks the camera that is needed, or the
+            network returns points that are NaN or infinite, or not equally many for all.
+    """
+    check_count("batch_size", batch_size)
+    check_items(dataset, "dataset")
+    read = read_checkpoint(checkpoint, which)
+    place = _device(device)
+    network = read.build().to(place)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    batches = FixedBatches(len(dataset), batch_size)  # type: ignore[arg-type]
+    loader = create_loader(dataset, batches, data_workers, place)
+    with atomic_write(folder / ARRAY) as temporary:
+        written = _write_points(temporary, _predict(network, read_batches(loader), read), len(dataset), progress)  # type: ignore[arg-type]
+        samples, order = _sort(written)
+        if order != list(range(len(order))):
+            _reorder(temporary, order)
+        points = int(np.load(temporary, mmap_mode="r").shape[1])
+        manifest = Manifest(samples, _settings(read, points))
+    write_manifest(folder, manifest)
+    return folder / ARRAY
+
+
+@torch.no_grad()
+def _predict(network: Network, batches: Iterator[Item], checkpoint: Checkpoint) -> Iterator[tuple[Tensor, Item]]:
+    device = next(network.parameters()).device
+    viewer = checkpoint.data.get("coordinates") == "viewer"
+    for batch in batches:
+        points = network(batch.image.to(device)).float()
+        _check_finite(points, batch, "points that are NaN or infinite")
+        if viewer:
+            _check_finite(batch.rotation, batch, "no camera to turn the points back by")
+            points = to_object(points, batch.rotation.to(device))
+        yield points.cpu(), batch
+
+
+def _write_points(
+    path: Path,
+    predicted: Iterator[tuple[Tensor, Item]],
+    count: int,
+    progress: Callable[[int, int], None] | None,
+) -> list[Sample]:
+    samples: list[Sample] = []
+    array: Any = None
+    for points, batch in predicted:
+        if array is None:
+            array = np.lib.format.open_memmap(path, "w+", np.float32, (count, points.shape[1], 3))
+        if points.shape[1:] != array.shape[1:]:
+            raise ValueError(
+                f"The network must give {array.shape[1]} points for all, "
+                f"but gave {points.shape[1]} for {batch.id[0]!r}."
+            )
+        array[len(samples) : len(samples) + len(points)] = points.numpy()
+        samples += _samples(batch)
+        if progress is not None:
+            progress(len(samples), count)
+    array.flush()
+    return samples
+
+
+def _samples(batch: Item) -> Iterator[Sample]:
+    for name, category, view, angles in zip(
+        batch.id, batch.category, np.asarray(batch.view), batch.camera.tolist(), strict=True
+    ):
+        camera = Camera(*angles) if np.isfinite(angles).all() else None
+        yield Sample(name, category=category, view=int(view), camera=camera)
+
+
+def _sort(samples: list[Sample]) -> tuple[tuple[Sample, ...], list[int]]:
+    """Samples by id and view, as a manifest has them, and where each was before."""
+    if len({(sample.id, sample.view) for sample in samples}) < len(samples):
+        # Of one name in several categories; if they still are the same, the manifest refuses them.
+        from dataclasses import replace
+
+        samples = [replace(sample, id=f"{sample.category}/{sample.id}") for sample in samples]
+    order = sorted(range(len(samples)), key=lambda place: (samples[place].id, samples[place].view))
+    return tuple(samples[place] for place in order), order
+
+
+def _reorder(path: Path, order: list[int]) -> None:
+    before = np.load(path, mmap_mode="r")
+    with atomic_write(path) as temporary:
+        after: npt.NDArray[Any] = np.lib.format.open_memmap(temporary, "w+", np.float32, before.shape)
+        for start in range(0, len(order), _BLOCK):
+            after[start : start + _BLOCK] = before[order[start : start + _BLOCK]]
+        after.flush()  # type: ignore[attr-defined]
+
+
+def _settings(checkpoint: Checkpoint, points: int) -> dict[str, Any]:
+    return {
+        "kind": "predictions",
+        "array": ARRAY,
+        "points": points,
+        "coordinates": "object",
+        "checkpoint": checkpoint.sha256,
+        "epoch": checkpoint.epoch,
+        "network": checkpoint.config.network,
+        "network_options": dict(checkpoint.options),
+        "seed": checkpoint.config.seed,
+        "trained_on": dict(checkpoint.data),
+    }
+
+
+def _check_finite(values: Tensor, batch: Item, lack: str) -> None:
+    right = torch.isfinite(values).flatten(1).all(dim=1).tolist()
+    if bad := [name for name, finite in zip(batch.id, right, strict=True) if not finite]:
+        raise ValueError(f"There are {lack}, for {', '.join(bad)}.")
+
+
+def _device(device: str | torch.device) -> torch.device:
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)

@@ -1,0 +1,102 @@
+"""Configurations by name: the protocol of the paper, and one for a laptop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from svr_baselines.training.config import TrainingConfig, check_names
+from svr_baselines.training.config_files import read_values
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "paper": {},  # the defaults of `TrainingConfig`
+        "quick": {
+            "epochs": 30,
+            "batch_size": 8,
+            "decays": (22, 27, 29),
+            "precision": "bf16-mixed",
+            "validation_samples": 64,
+            "validation_points": 1024,
+            "clusters": 8,
+        },
+    }
+)
+
+QUICK_STEPS = 600  # at least, of the quick preset: sets of a few samples are gone through more often
+
+
+def preset(name: str, network: str, samples: int | None = None, **changes: Any) -> TrainingConfig:
+    """Make a configuration of a preset.
+
+    `"paper"` is the protocol of the paper on ShapeNet. `"quick"` is for minutes on a laptop, with pictures of 64 pixels
+    and 1000 points or so, which are options of data and network. It computes in half precision, which takes 0.6 of the
+    time on processors that multiply bfloat16 (AVX512-BF16, AMX) and may be slower on others: then ask for `"32-true"`.
+
+    Args:
+        name: `"paper"` or `"quick"`.
+        network: Name of the network.
+        samples: Size of the training set. With `"quick"`, an epoch then goes through a small set several times, so that
+            the run has some 600 steps at least.
+        changes: Values of `TrainingConfig` other than the preset's. Where they change `epochs` but not `decays`, the
+            learning rate falls at the same shares of the run.
+
+    Raises:
+        ValueError: If there is no such preset, or a change does not fit.
+
+    Example:
+        >>> preset("paper", "psgn").decays, preset("paper", "psgn", epochs=60).decays
+        ((90, 110, 115), (45, 55, 57))
+        >>> preset("quick", "psgn", samples=20).passes
+        7
+    """
+    if name not in PRESETS:
+        raise ValueError(f"Argument `preset` must be one of {tuple(PRESETS)}, but got {name!r}.")
+    values = {**PRESETS[name], **changes, "network": network}
+    check_names(values)
+    config = TrainingConfig(**{**values, "decays": changes.get("decays", ())})
+    if "decays" not in changes:
+        usual = TrainingConfig(**{**PRESETS[name], "network": network})
+        values["decays"] = _scale(usual.decays, config.epochs, usual.epochs)
+    if name == "quick" and "passes" not in changes and samples:
+        steps = -(-samples // config.batch_size)
+        values["passes"] = max(1, round(QUICK_STEPS / (steps * config.epochs)))
+    return TrainingConfig(**values)
+
+
+def load_config(path: str | os.PathLike[str], samples: int | None = None, **changes: Any) -> TrainingConfig:
+    r"""Read a configuration file that may name a `preset` to start from.
+
+    Args:
+        path: A ``.toml`` or ``.json`` file.
+        samples: See `preset`.
+        changes: Values that go before those of the file.
+
+    Raises:
+        OSError: If the file can't be read.
+        ValueError: If the file is damaged, or a value of it or a change does not fit; the text names the file.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp(), "run.toml")
+        >>> _ = path.write_text('preset = "quick"\nnetwork = "psgn"\nbatch_size = 8')
+        >>> load_config(path, seed=3).epochs
+        30
+    """
+    values = {**read_values(path), **changes}
+    name = values.pop("preset", None)
+    try:
+        if name is None or "network" not in values:
+            return TrainingConfig.from_dict(values)
+        return preset(name, values.pop("network"), samples, **values)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _scale(decays: tuple[int, ...], epochs: int, usual: int) -> tuple[int, ...]:
+    """The same shares of another number of epochs; those that fall together or out of it are dropped."""
+    scaled = {decay * epochs // usual for decay in decays}
+    return tuple(sorted(decay for decay in scaled if decay > 0))
