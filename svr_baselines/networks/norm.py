@@ -22,12 +22,12 @@ class Statistics(NamedTuple):
     Attributes:
         mean: `(G, 1, C)`, float32 or wider, like the next.
         var: `(G, 1, C)` biased variance.
-        count: Number of points, a scalar.
+        number: How many points, a scalar.
     """
 
     mean: Tensor
     var: Tensor
-    count: Tensor
+    number: Tensor
 
 
 def statistics(values: Tensor, share: Share = None) -> Statistics:
@@ -91,7 +91,7 @@ class _NormalizeRelu(torch.autograd.Function):
         inverse = torch.rsqrt(found.var + EPS)
         scale = weight * inverse
         out = torch.addcmul((bias - found.mean * scale).to(values.dtype), values, scale.to(values.dtype)).relu_()
-        ctx.save_for_backward(values, out, scale, inverse, found.mean, found.count)
+        ctx.save_for_backward(values, out, scale, inverse, found.mean, found.number)
         ctx.share = share
         return out
 

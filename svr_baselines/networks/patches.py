@@ -85,7 +85,7 @@ class PatchNorm(nn.Module):
     @torch.no_grad()
     def _track(self, found: Statistics) -> None:
         self.running_mean.lerp_(found.mean, _MOMENTUM)
-        self.running_var.lerp_(found.var * (found.count / (found.count - 1)), _MOMENTUM)
+        self.running_var.lerp_(found.var * (found.number / (found.number - 1)), _MOMENTUM)
 
     def _affine(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
         scale = self.weight * torch.rsqrt(var + EPS)
@@ -144,5 +144,5 @@ class PatchDecoder(nn.Module):
             of_points, of_codes = self.first(template), code.to(template.dtype).expand(patches, -1, -1)
             scale, shift = self.first_norm.of_sums(of_points, of_codes)
             of_points, of_codes = (of_points * scale).to(dtype), (of_codes * scale + shift).to(dtype)
-            values = (of_points[:, None] + of_codes[:, :, None]).relu_()
+            values: Tensor = (of_points[:, None] + of_codes[:, :, None]).relu_()
         return values.view(patches, len(code) * points, -1)

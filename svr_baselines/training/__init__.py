@@ -4,6 +4,7 @@
   values and a laptop's.
 - `batches`: which samples a step takes, on how many processes soever; `batch_norm`: the same for batch statistics.
 - `fit`: `train`, the loop; `steps`: one step of it; `validation`: Chamfer distance and DS of a network.
+- `runs`: what is checked before the first step; `fabric`: the processes, and how they agree on errors.
 - `checkpoints`: files that survive a kill and tell when they are damaged; `logs`: what is written of each epoch.
 - `prediction`: the predictions of a network for a dataset, ready for ``ds eval``.
 """

@@ -20,10 +20,10 @@ from svr_baselines.data.items import Item
 from svr_baselines.data.manifest import Manifest, Sample, write_manifest
 from svr_baselines.data.points import check_count
 from svr_baselines.networks import Network
-from svr_baselines.training.batches import FixedBatches, check_items, create_loader, read_batches
+from svr_baselines.training.batches import FixedBatches, check_items, coordinates_of, create_loader, read_batches
 from svr_baselines.training.checkpoints import LAST, Checkpoint, read_checkpoint
 
-ARRAY = "predictions.npy"
+ARRAY, TARGETS = "predictions.npy", "targets.npy"
 
 _BLOCK = 256  # clouds to copy at once
 
@@ -43,8 +43,9 @@ def predict(
 
     ``predictions.npy`` holds `(N, P, 3)` float32 points in the axes of the shapes: those of a viewer-centred network
     are turned back by the camera of each item. Its rows are those of ``manifest.csv``, sorted by id and view;
-    ``dataset.json`` says which checkpoint it was. The array is written as it is computed, so it may be larger than
-    memory. Predictions do not depend on the batch size, but for rounding.
+    ``targets.npy`` holds the points of the items, so that ``ds eval OUT/predictions.npy --target OUT/targets.npy``
+    scores the network; ``dataset.json`` says which checkpoint it was. Arrays are written as they are computed, so they
+    may be larger than memory. Predictions do not depend on the batch size, but for rounding.
 
     Args:
         checkpoint: Folder of a run, or a checkpoint's file.
@@ -57,7 +58,7 @@ def predict(
         progress: Is told after each batch how many items of how many are done.
 
     Returns:
-        Path of the array.
+        Path of the predictions.
 
     Raises:
         FileNotFoundError: If there is no checkpoint.
@@ -73,19 +74,24 @@ def predict(
     folder.mkdir(parents=True, exist_ok=True)
     batches = FixedBatches(len(dataset), batch_size)  # type: ignore[arg-type]
     loader = create_loader(dataset, batches, data_workers, place)
-    with atomic_write(folder / ARRAY) as temporary:
-        written = _write_points(temporary, _predict(network, read_batches(loader), read), len(dataset), progress)  # type: ignore[arg-type]
+    predicted = _predict(network, read_batches(loader), read, coordinates_of(dataset) == "viewer")
+    with atomic_write(folder / ARRAY) as array, atomic_write(folder / TARGETS) as targets:
+        written = _write_points((array, targets), predicted, len(dataset), progress)  # type: ignore[arg-type]
         samples, order = _sort(written)
         if order != list(range(len(order))):
-            _reorder(temporary, order)
-        points = int(np.load(temporary, mmap_mode="r").shape[1])
+            _reorder(array, order)
+            _reorder(targets, order)
+        points = int(np.load(array, mmap_mode="r").shape[1])
         manifest = Manifest(samples, _settings(read, points))
     write_manifest(folder, manifest)
     return folder / ARRAY
 
 
 @torch.no_grad()
-def _predict(network: Network, batches: Iterator[Item], checkpoint: Checkpoint) -> Iterator[tuple[Tensor, Item]]:
+def _predict(
+    network: Network, batches: Iterator[Item], checkpoint: Checkpoint, targets_turned: bool
+) -> Iterator[tuple[Tensor, Tensor, Item]]:
+    """Predictions and targets in the axes of the shapes, and the items that they are of."""
     device = next(network.parameters()).device
     viewer = checkpoint.data.get("coordinates") == "viewer"
     for batch in batches:
@@ -94,30 +100,33 @@ def _predict(network: Network, batches: Iterator[Item], checkpoint: Checkpoint) 
         if viewer:
             _check_finite(batch.rotation, batch, "no camera to turn the points back by")
             points = to_object(points, batch.rotation.to(device))
-        yield points.cpu(), batch
+        yield points.cpu(), to_object(batch.points, batch.rotation) if targets_turned else batch.points, batch
 
 
 def _write_points(
-    path: Path,
-    predicted: Iterator[tuple[Tensor, Item]],
+    paths: tuple[Path, Path],
+    predicted: Iterator[tuple[Tensor, Tensor, Item]],
     count: int,
     progress: Callable[[int, int], None] | None,
 ) -> list[Sample]:
     samples: list[Sample] = []
-    array: Any = None
-    for points, batch in predicted:
-        if array is None:
-            array = np.lib.format.open_memmap(path, "w+", np.float32, (count, points.shape[1], 3))
-        if points.shape[1:] != array.shape[1:]:
-            raise ValueError(
-                f"The network must give {array.shape[1]} points for all, "
-                f"but gave {points.shape[1]} for {batch.id[0]!r}."
-            )
-        array[len(samples) : len(samples) + len(points)] = points.numpy()
+    arrays: list[Any] = []
+    for *both, batch in predicted:
+        if not arrays:
+            shapes = [(count, points.shape[1], 3) for points in both]
+            arrays = [np.lib.format.open_memmap(p, "w+", np.float32, s) for p, s in zip(paths, shapes, strict=True)]
+        for array, points, who in zip(arrays, both, ("network", "dataset"), strict=True):
+            if points.shape[1:] != array.shape[1:]:
+                raise ValueError(
+                    f"The {who} must give {array.shape[1]} points for all, "
+                    f"but gave {points.shape[1]} for {batch.id[0]!r}."
+                )
+            array[len(samples) : len(samples) + len(points)] = points.numpy()
         samples += _samples(batch)
         if progress is not None:
             progress(len(samples), count)
-    array.flush()
+    for array in arrays:
+        array.flush()
     return samples
 
 

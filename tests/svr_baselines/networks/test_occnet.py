@@ -49,9 +49,9 @@ def test_sizes_are_the_published_ones():
 def test_it_learns_balls_and_gives_their_surfaces(small, balls):
     network = small("occnet", **SMALL | {"points": 20_000})
     optimizer = torch.optim.Adam(network.parameters(), 5e-3)
-    for step in range(600):
-        optimizer.param_groups[0]["lr"] = 5e-3 * 0.1 ** (step // 400)
-        queries = torch.rand(2, 1024, 3) * 2.2 - 1.1
+    for step in range(700):
+        optimizer.param_groups[0]["lr"] = 5e-3 * 0.1 ** ((step >= 400) + (step >= 600))
+        queries = torch.rand(2, 1536, 3) * 2.2 - 1.1
         optimizer.zero_grad()
         network.loss(balls._replace(queries=queries, occupied=queries.norm(dim=-1) < RADII[:, None])).backward()
         optimizer.step()

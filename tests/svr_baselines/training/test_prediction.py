@@ -18,7 +18,11 @@ def test_rows_are_the_networks_points_in_the_order_of_the_manifest(trained, tiny
     path = predict(trained, tiny.Shapes(9), tmp_path / "out", batch_size=4)
     array = np.load(path)
     assert (array.shape, array.dtype) == ((9, 32, 3), np.float32)
-    assert sorted(file.name for file in path.parent.iterdir()) == ["dataset.json", "manifest.csv", "predictions.npy"]
+    files = ["dataset.json", "manifest.csv", "predictions.npy", "targets.npy"]
+    assert sorted(file.name for file in path.parent.iterdir()) == files
+    targets = np.load(path.parent / "targets.npy")
+    for target, item in zip(targets, [tiny.Shapes(9)[index] for index in range(9)], strict=True):
+        np.testing.assert_array_equal(target, item.points)
     manifest = read_manifest(path.parent)
     assert [sample.id for sample in manifest.samples] == [f"shape-{number:03}" for number in range(9)]
     assert [sample.category for sample in manifest.samples[:2]] == ["rod", "plate"]
@@ -53,6 +57,9 @@ def test_viewer_centred_predictions_are_turned_back(fit, tiny, tmp_path):
         rotation = item.rotation.double().numpy()
         expected = np.array([[sum(rotation[j, i] * p[j] for j in range(3)) for i in range(3)] for p in seen])
         assert np.allclose(row, expected, atol=1e-6)
+    targets = np.load(tmp_path / "out" / "targets.npy")
+    for target, item in zip(targets, [tiny.Shapes(5)[index] for index in range(5)], strict=True):
+        assert np.allclose(target, item.points, atol=1e-6)  # as those of the same items, object-centred
 
     class Blind(tiny.Shapes):
         def __getitem__(self, index):
