@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from ds_cli.build import app as build
 from ds_cli.options import Cluster, Json, Memory, Normalize, Points, Seed, SkipBad, Solver, Store, one_line_errors
-from ds_cli.train import predict, train
+from ds_cli.train import predict, recall, train
 
 app = typer.Typer(
     help="Does a 3D reconstruction network reconstruct, or does it recite? The Dispersion Score tells.",
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.add_typer(build, name="build")
 app.command()(train)
 app.command()(predict)
+app.command()(recall)
 
 
 def print_version(wanted: bool) -> None:

@@ -81,6 +81,28 @@ def points(
 
 @app.command()
 @one_line_errors
+def occupancy(
+    meshes: Meshes,
+    points: Annotated[Path, typer.Argument(help="Folder that `ds build points` has made of the same meshes.")],
+    out: Out,
+    queries: Annotated[int, typer.Option(min=1, help="Places about each shape.")] = 100_000,
+    up: Up = "y",
+    normalize: Annotated[str, typer.Option(metavar="unit-ball|none", help="As items will be.")] = "unit-ball",
+    seed: Seed = 0,
+    workers: Processes = None,
+    cluster: Cluster = None,
+) -> None:
+    """Find out which places about meshes are inside, to train occnet: OUT/<id>.npz."""
+    from svr_baselines.building import build_occupancy
+
+    def build(who: Workers) -> Summary:
+        return build_occupancy(meshes, points, out, queries=queries, up=up, normalize=normalize, seed=seed, workers=who)
+
+    _run(build, out, "meshes", workers, cluster)
+
+
+@app.command()
+@one_line_errors
 def renders(
     meshes: Meshes,
     out: Out,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,6 +59,7 @@ def train(
         Path | None, typer.Option(help="Data to validate on; the validation or test part of DATA unless given.")
     ] = None,
     clusters: Annotated[int | None, typer.Option(min=1, help="k of the DS of each epoch.")] = None,
+    occupancy: Annotated[Path | None, typer.Option(help="Folder of `ds build occupancy`; occnet needs it.")] = None,
     images: Images = None,
     views: Views = None,
     points: Points = None,
@@ -71,10 +73,13 @@ def train(
     from ds_cli.reading import say
     from rich.console import Console
 
+    from svr_baselines.data.occupancy import OccupancyDataset
     from svr_baselines.data.opening import open_data
+    from svr_baselines.networks import find_network
     from svr_baselines.training import load_config, train
     from svr_baselines.training import preset as make_preset
 
+    find_network(network)
     changes = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -90,17 +95,22 @@ def train(
     given = {name: value for name, value in changes.items() if value is not None}
     quick = DataDefaults(size=64, points=1000) if preset == "quick" else DataDefaults()
     options = quick.merged(views, points, coordinates, background, crop, size)
-    train_set = open_data(data, "train", options, images)
+    train_set: Any = open_data(data, "train", options, images)
     validation_set = open_data(validation or data, "validation", options, None if validation else images)
     if config is None:
         chosen = make_preset(preset, network, len(train_set), **given)
     else:
         chosen = load_config(config, len(train_set), network=network, **given)
     console = Console(stderr=True)
-    for missing in filter(None, str(train_set.missing).splitlines()):
-        say(console, f"left out: {missing}")
+    if int(os.environ.get("LOCAL_RANK", "0")) == 0:  # other processes of the run start here, too
+        for missing in filter(None, str(train_set.missing).splitlines()):
+            say(console, f"left out: {missing}")
     out.mkdir(parents=True, exist_ok=True)
     _write_data(out, data, images, options)
+    if (network == "occnet") != (occupancy is not None):
+        raise ValueError("--occupancy goes with occnet, and occnet with it: a folder of `ds build occupancy`")
+    if occupancy is not None:
+        train_set = OccupancyDataset(train_set, occupancy)
     with progress_bar(console, f"training {network}", "samples") as tell:
         summary = train(
             chosen,
@@ -112,7 +122,7 @@ def train(
             log=lambda line: say(console, line),
         )
     if summary.rank == 0:
-        say(Console(), f"{out}: {network}, {summary.epoch} epochs in {summary.seconds:.0f} s")
+        say(Console(), f"{out}: {network}, {summary.epochs} epochs in {summary.seconds:.0f} s")
 
 
 @one_line_errors
@@ -157,6 +167,44 @@ def predict(
     with progress_bar(console, f"predicting {place.name}", "samples") as tell:
         written = predict(run, dataset, place, which=which, batch_size=batch_size, device=device, progress=tell)
     say(Console(), f"{written}: {len(dataset)} shapes; ds eval {written} --target {place / 'targets.npy'}")
+
+
+@one_line_errors
+def recall(
+    method: Annotated[
+        str,
+        typer.Argument(
+            help="oracle-nn: the training shape nearest to the truth. retrieval: that of the nearest training image. "
+            "clustering: the medoid of its cluster."
+        ),
+    ],
+    data: Data,
+    out: Annotated[Path, typer.Argument(help="Folder for the predictions.")],
+    part: Annotated[str, typer.Option(metavar="test|validation", help="Part of the data to predict.")] = "test",
+    clusters: Annotated[int, typer.Option(min=1, help="Clusters of the training shapes, for clustering.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="Of the clustering.")] = 0,
+    images: Images = None,
+    views: Views = None,
+    points: Points = None,
+    background: Background = None,
+    crop: Crop = None,
+    size: Size = None,
+) -> None:
+    """Predict by pure recognition, without a network: the other end of the scale that DS measures."""
+    from ds_cli.progress import progress_bar
+    from ds_cli.reading import say
+    from rich.console import Console
+
+    from svr_baselines.data.opening import open_data
+    from svr_baselines.recall import recall
+
+    if part not in ("test", "validation"):
+        raise ValueError(f"--part must be test or validation, but got {part!r}")
+    options = DataDefaults().merged(views, points, None, background, crop, size)
+    train_set, test_set = (open_data(data, role, options, images) for role in ("train", part))  # type: ignore[arg-type]
+    with progress_bar(Console(stderr=True), f"reading for {method}", "samples") as tell:
+        written = recall(method, train_set, test_set, out, k=clusters, seed=seed, progress=tell)  # type: ignore[arg-type]
+    say(Console(), f"{written}: {len(test_set)} shapes; ds eval {written} --target {out / 'targets.npy'}")
 
 
 @dataclass(frozen=True)

@@ -193,6 +193,11 @@ class OccupancyDataset(Dataset[OccupancyItem]):
         epoch: Any = torch.zeros((), dtype=torch.int64)
         self._epoch: Tensor = epoch.share_memory_()  # persistent workers see it change
 
+    @property
+    def options(self) -> Any:
+        """Those of the dataset of items."""
+        return getattr(self._items, "options", None)
+
     def set_epoch(self, epoch: int) -> None:
         """Draw others from now on, and let the dataset of items do so."""
         forward = getattr(self._items, "set_epoch", None)

@@ -158,7 +158,7 @@ def check_items(dataset: Any, name: str) -> tuple[int, ...]:
     if not len(dataset):
         raise ValueError(f"Argument `{name}` must have items, but it is empty.")
     item = dataset[0]
-    if not isinstance(item, Item):
+    if not all(hasattr(item, field) for field in Item._fields):  # occupancy items have more
         raise ValueError(f"Argument `{name}` must hold items, but its first is a {type(item).__name__}.")
     for part, shape, right in (
         ("image", item.image.shape, item.image.ndim == 3 and item.image.shape[0] == 3),
