@@ -27,6 +27,12 @@ CONFIGS = st.builds(
 )
 
 
+def test_quick_batches_follow_the_set():
+    assert [preset("quick", "psgn", samples=count).batch_size for count in (20, 255, 256, 5000)] == [8, 8, 32, 32]
+    assert preset("quick", "psgn", samples=5000, batch_size=5).batch_size == 5
+    assert preset("paper", "psgn", samples=20).batch_size == 64
+
+
 @pytest.mark.parametrize("suffix", [".json", ".toml"])
 @given(config=CONFIGS)
 def test_round_trip(config, suffix, tmp_path_factory):
