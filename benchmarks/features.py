@@ -11,8 +11,6 @@ extractor. Linux only.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import math
 import multiprocessing
 import time
@@ -31,7 +29,6 @@ from scipy.spatial.distance import cdist
 from timing import allowed_cores, median, take_turns
 from torch import nn
 
-from ds_metrics._files import atomic_write
 from ds_metrics.features import Extractor, create_extractor
 from ds_metrics.features.weights import load_weights
 from ds_metrics.functional import dispersion_score
@@ -109,13 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         measure_memory(options.folder, sizes, options.seed),
         compare_distances(classes, sizes, options.seed),
     ]
-    print_tables(heading, sections, options.markdown)
-    if options.out:
-        text = io.StringIO()
-        with contextlib.redirect_stdout(text):
-            print_tables(heading, sections, markdown=True)
-        with atomic_write(options.out) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8")
+    print_tables(heading, sections, options.markdown, out=options.out)
 
 
 def compare_with_plain_loop(classes: pictures.Classes, sizes: Sizes, seed: int) -> Section:

@@ -8,7 +8,6 @@ python benchmarks/rendering.py --meshes furniture                    # the files
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import tempfile
 import time
@@ -22,7 +21,6 @@ from PIL import Image
 from report import Section, print_tables, say
 from timing import allowed_cores, median, run_on, take_turns
 
-from ds_metrics._files import atomic_write
 from svr_baselines.data.cameras import UNIT_DISTANCE, Camera
 from svr_baselines.data.folders import find_files
 from svr_baselines.data.formats import MESH_SUFFIXES
@@ -60,13 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     if backend != "embree":
         sections.append(compare_pictures(backend, size, subdivisions))
-    print_tables(heading, sections, options.markdown)
-    if options.out:
-        text = io.StringIO()
-        with contextlib.redirect_stdout(text):
-            print_tables(heading, sections, markdown=True)
-        with atomic_write(options.out) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8")
+    print_tables(heading, sections, options.markdown, out=options.out)
 
 
 def compare_sizes(backend: str, size: int, subdivisions: Sequence[int], repeats: int) -> Section:

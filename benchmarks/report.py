@@ -81,10 +81,14 @@ def print_report(result: Mapping[str, Any], markdown: bool) -> None:
     print_tables(_describe(result), _sections(result), markdown)
 
 
-def print_tables(heading: str, sections: Sequence[Section], markdown: bool) -> None:
-    """A text and tables on stdout."""
+def print_tables(heading: str, sections: Sequence[Section], markdown: bool, out: Path | None = None) -> None:
+    """A text and tables on stdout; in a file, too, as Markdown."""
+    text = "\n\n".join([heading, *(_to_markdown(section) for section in sections)])
+    if out is not None:
+        with atomic_write(out) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
     if markdown:
-        print("\n\n".join([heading, *(_to_markdown(section) for section in sections)]))
+        print(text)
         return
     console = Console()
     console.print(heading, highlight=False)

@@ -11,8 +11,6 @@ decoders as 1 x 1 convolutions one after another, the code added to each point; 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +20,6 @@ from report import Section, print_tables, say
 from timing import allowed_cores, median, take_turns
 from torch import Tensor, nn
 
-from ds_metrics._files import atomic_write
 from svr_baselines.data.items import Item
 from svr_baselines.networks import create_network
 from svr_baselines.networks.atlasnet import AtlasNetSphere, AtlasNetSquares
@@ -155,13 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     columns = ["network", "plain, float32", "this, float32", "this, bf16", "plain / float32", "plain / bf16"]
     sections = [Section("A step of training", columns, rows, "Median of steps that take turns.")]
-    print_tables(heading, sections, markdown=False)
-    if options.out:
-        text = io.StringIO()
-        with contextlib.redirect_stdout(text):
-            print_tables(heading, sections, markdown=True)
-        with atomic_write(options.out) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8")
+    print_tables(heading, sections, markdown=False, out=options.out)
 
 
 if __name__ == "__main__":
