@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Any
 
 from torchmetrics import Metric
+
+from ds_metrics._plugins import describe_plugin, did_you_mean, first_line
 
 ENTRY_POINT_GROUP = "ds_metrics.metrics"
 
@@ -73,7 +74,7 @@ def register_metric(
     info = MetricInfo(
         name=name,
         factory=factory,
-        description=description if description is not None else _first_line(factory),
+        description=description if description is not None else first_line(factory),
         needs_target=needs_target if needs_target is not None else _needs_target(factory),
         aliases=aliases,
         provider=provider,
@@ -108,8 +109,7 @@ def find_metric(name: str) -> MetricInfo:
     labels = {label: info for info in list_metrics() for label in (info.name, *info.aliases)}
     if name in labels:
         return labels[name]
-    near = difflib.get_close_matches(name, labels, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {sorted(labels)}"
+    hint = did_you_mean(name, labels) or f"there are {sorted(labels)}"
     raise ValueError(f"Argument `name` must be a registered metric, but got {name!r}; {hint}")
 
 
@@ -130,33 +130,12 @@ def list_metrics() -> list[MetricInfo]:
 @cache
 def _plugins() -> tuple[MetricInfo, ...]:
     """Metrics that installed packages offer."""
-    return tuple(_describe(entry) for entry in sorted(entry_points(group=ENTRY_POINT_GROUP)))
+    entries = sorted(entry_points(group=ENTRY_POINT_GROUP))
+    return tuple(describe_plugin(entry, MetricInfo, "metric", _make_info) for entry in entries)
 
 
-def _describe(entry: EntryPoint) -> MetricInfo:
-    provider = entry.dist.name if entry.dist else "unknown"
-    try:
-        loaded = entry.load()
-    except Exception as error:  # someone else's package: whatever it raises must not take ours down
-        return _broken(entry.name, provider, f"{type(error).__name__}: {error}")
-    if isinstance(loaded, MetricInfo):
-        return loaded
-    if not callable(loaded):
-        return _broken(entry.name, provider, f"{entry.value} is neither a metric class nor a MetricInfo")
-    return MetricInfo(entry.name, loaded, _first_line(loaded), _needs_target(loaded), provider=provider)
-
-
-def _broken(name: str, provider: str, reason: str) -> MetricInfo:
-    """A plug-in that can't be loaded is listed with the reason, and says it again when asked for."""
-
-    def refuse(**options: Any) -> Metric:
-        raise ValueError(f"metric {name!r} of package {provider!r} can't be loaded: {reason}")
-
-    return MetricInfo(name, refuse, f"can't be loaded: {reason}", needs_target=False, provider=provider)
-
-
-def _first_line(factory: Callable[..., Metric]) -> str:
-    return (inspect.getdoc(factory) or "").partition("\n")[0]
+def _make_info(name: str, factory: Callable[..., Metric], description: str, provider: str) -> MetricInfo:
+    return MetricInfo(name, factory, description, _needs_target(factory), provider=provider)
 
 
 def _needs_target(factory: Callable[..., Metric]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ds_metrics._modes import evaluating
 from ds_metrics.features.images import Images, as_rgb, check_images
 from ds_metrics.features.pixels import Pixels
 from ds_metrics.features.vgg16 import VGG16
@@ -242,17 +243,13 @@ def _find(name: str) -> Callable[..., nn.Module]:
 @contextmanager
 def _plain(network: nn.Module, device: torch.device) -> Iterator[None]:
     """Eval mode, no gradient, and neither autocast nor TF32, which move features by a part in a thousand."""
-    modes = [(module, module.training) for module in network.modules()]
-    with ExitStack() as stack:
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(torch.autocast(device.type, enabled=False))
-        stack.enter_context(_without_tf32())
-        network.eval()
-        try:
-            yield
-        finally:
-            for module, training in modes:
-                module.training = training
+    with (
+        torch.no_grad(),
+        torch.autocast(device.type, enabled=False),
+        _without_tf32(),
+        evaluating(network),
+    ):
+        yield
 
 
 @contextmanager

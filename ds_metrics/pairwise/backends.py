@@ -25,7 +25,7 @@ _ON_CUDA = ("triton", "kaolin")  # fastest first
 _OLDEST_TRITON = (3, 2)
 _TRITON = "needs Triton 3.2 or newer: `pip install triton` (Linux; torch's CUDA wheels bring it, from torch 2.6 on)"
 _COMPILER = "needs a C compiler at run time: install gcc or clang, or set CC"
-_KAOLIN = (
+NEEDS_KAOLIN = (
     "needs NVIDIA Kaolin: install the wheel for your torch and CUDA version from NVIDIA's index, see the Kaolin "
     "documentation; the `kaolin` on PyPI is a placeholder"
 )
@@ -121,11 +121,11 @@ def lack(backend: str, device: torch.device) -> str | None:
     if backend == "kaolin":
         if device.type != "cuda":
             return f"needs points on a CUDA GPU, but got {device}"
-        return None if _imports("kaolin.metrics.pointcloud") else _KAOLIN
+        return None if can_import("kaolin.metrics.pointcloud") else NEEDS_KAOLIN
     if backend == "triton":
         if device.type not in ("cpu", "cuda"):
             return f"needs points on a CUDA or ROCm GPU, but got {device}"
-        if not _imports("triton") or _triton_version() < _OLDEST_TRITON:
+        if not can_import("triton") or _triton_version() < _OLDEST_TRITON:
             return _TRITON
         interpreted = importlib.import_module("ds_metrics.pairwise.triton").INTERPRETED
         if device.type == "cpu" and not interpreted:
@@ -147,7 +147,7 @@ def _triton_version() -> tuple[int, ...]:
 
 
 @cache
-def _imports(name: str) -> bool:
+def can_import(name: str) -> bool:
     """Whether a module can be imported: placeholders are found and have a version, but fail here."""
     try:
         import_quietly(name)

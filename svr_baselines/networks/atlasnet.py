@@ -7,9 +7,9 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from ds_metrics._modes import evaluating
 from svr_baselines.data.points import check_count
 from svr_baselines.networks.encoder import Encoder
-from svr_baselines.networks.evaluation import evaluating
 from svr_baselines.networks.network import Network
 from svr_baselines.networks.patches import PatchDecoder
 from svr_baselines.networks.templates import Template, icosphere, random_sphere, square_grid

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from ds_metrics._modes import evaluating
 from svr_baselines.data.items import Item
 from svr_baselines.data.occupancy import BOX, OccupancyItem
 from svr_baselines.data.points import check_count, sample_mesh
 from svr_baselines.networks.encoder import Encoder
-from svr_baselines.networks.evaluation import evaluating
 from svr_baselines.networks.network import Network
 from svr_baselines.networks.norm import in_float32
 from svr_baselines.networks.surface import Surface, extract_surface

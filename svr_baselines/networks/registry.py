@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Any
 
+from ds_metrics._plugins import describe_plugin, did_you_mean, first_line
 from svr_baselines.networks.atlasnet import AtlasNetSphere, AtlasNetSquares
 from svr_baselines.networks.foldingnet import FoldingNet
 from svr_baselines.networks.network import Network
@@ -75,7 +75,7 @@ def register_network(
         raise TypeError(f"Argument `factory` must be callable, but got {type(factory).__name__}")
     if name in _registered:
         raise ValueError(f"Argument `name` must be new, but {name!r} is registered already")
-    info = NetworkInfo(name, factory, _first_line(factory) if description is None else description, provider)
+    info = NetworkInfo(name, factory, first_line(factory) if description is None else description, provider)
     _registered[name] = info
     return info
 
@@ -143,35 +143,9 @@ def list_networks() -> list[NetworkInfo]:
 @cache
 def _plugins() -> tuple[NetworkInfo, ...]:
     """Networks that installed packages offer."""
-    return tuple(_describe(entry) for entry in sorted(entry_points(group=ENTRY_POINT_GROUP)))
-
-
-def _describe(entry: EntryPoint) -> NetworkInfo:
-    provider = entry.dist.name if entry.dist else "unknown"
-    try:
-        loaded = entry.load()
-    except Exception as error:  # someone else's package: whatever it raises must not take ours down
-        return _broken(entry.name, provider, f"{type(error).__name__}: {error}")
-    if isinstance(loaded, NetworkInfo):
-        return loaded
-    if not callable(loaded):
-        return _broken(entry.name, provider, f"{entry.value} is neither a network class nor a NetworkInfo")
-    return NetworkInfo(entry.name, loaded, _first_line(loaded), provider)
-
-
-def _broken(name: str, provider: str, reason: str) -> NetworkInfo:
-    """A plug-in that can't be loaded is listed with the reason, and says it again when asked for."""
-
-    def refuse(**options: Any) -> Network:
-        raise ValueError(f"network {name!r} of package {provider!r} can't be loaded: {reason}")
-
-    return NetworkInfo(name, refuse, f"can't be loaded: {reason}", provider)
+    entries = sorted(entry_points(group=ENTRY_POINT_GROUP))
+    return tuple(describe_plugin(entry, NetworkInfo, "network", NetworkInfo) for entry in entries)
 
 
 def _near(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {known}"
-
-
-def _first_line(factory: Callable[..., Network]) -> str:
-    return (inspect.getdoc(factory) or "").partition("\n")[0]
+    return did_you_mean(name, known) or f"there are {known}"

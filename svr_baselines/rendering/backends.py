@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from typing import Any
 
 from svr_baselines.rendering.projection import View
@@ -17,10 +16,6 @@ Tracer = Callable[[Array, Array, Sequence[View], int], Iterator[Hits]]
 
 _MODULES = {"kaolin": "svr_baselines.rendering.kaolin", "embree": "svr_baselines.rendering.embree"}
 _EMBREE = "needs Embree's binding: `pip install embreex`"
-_KAOLIN = (
-    "needs NVIDIA Kaolin: install the wheel for your torch and CUDA version from NVIDIA's index, see the Kaolin "
-    "documentation; the `kaolin` on PyPI is a placeholder"
-)
 _CUDA = "needs a CUDA GPU that torch can use; without one, take 'embree'"
 
 
@@ -56,24 +51,14 @@ def load_renderer(name: str) -> Tracer:
     return tracer
 
 
-@cache
 def lack(name: str) -> str | None:
     """What keeps a renderer from drawing, as the end of a sentence; ``None`` if nothing does."""
+    from ds_metrics.pairwise.backends import NEEDS_KAOLIN, can_import  # bring torch
+
     if name == "embree":
-        return None if _imports("embreex.rtcore_scene") else _EMBREE
-    # Found first, as torch and Kaolin take seconds to import.
-    if importlib.util.find_spec("kaolin") is None or not _imports("kaolin.render.mesh"):
-        return _KAOLIN
+        return None if can_import("embreex.rtcore_scene") else _EMBREE
+    # Found first, as Kaolin takes seconds to import.
+    if importlib.util.find_spec("kaolin") is None or not can_import("kaolin.render.mesh"):
+        return NEEDS_KAOLIN
     torch: Any = importlib.import_module("torch")
     return None if torch.cuda.is_available() else _CUDA
-
-
-def _imports(name: str) -> bool:
-    """Whether a module can be imported: placeholders are found and have a version, but fail here."""
-    from ds_metrics.pairwise.backends import import_quietly
-
-    try:
-        import_quietly(name)
-    except (ImportError, OSError):  # OSError: a shared library that does not load
-        return False
-    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Mapping
@@ -151,8 +150,9 @@ def check_names(values: Mapping[str, Any]) -> None:
     known = [item.name for item in fields(TrainingConfig)]
     for name in values:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(known)}."
+            from ds_metrics._plugins import did_you_mean  # brings torch
+
+            hint = did_you_mean(str(name), known) or f"there are {', '.join(known)}."
             raise ValueError(f"A configuration has no value {name!r}; {hint}")
 
 

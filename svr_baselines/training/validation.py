@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ds_metrics import ChamferDistance, DispersionScore
+from ds_metrics._modes import evaluating
 from svr_baselines.data.coordinates import to_object
 from svr_baselines.data.items import Item
 from svr_baselines.data.points import stable_seed
 from svr_baselines.networks import Network
-from svr_baselines.networks.evaluation import evaluating
 from svr_baselines.training.batches import FixedBatches, create_loader, read_batches
 from svr_baselines.training.config import TrainingConfig
 from svr_baselines.training.fabric import agree

@@ -12,9 +12,9 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
 @pytest.fixture(autouse=True)
 def _forget_what_imports():
-    backends._imports.cache_clear()
+    backends.can_import.cache_clear()
     yield
-    backends._imports.cache_clear()
+    backends.can_import.cache_clear()
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def installed(monkeypatch):
     """Pretend that only these modules can be imported."""
 
     def pretend(*names):
-        monkeypatch.setattr(backends, "_imports", lambda name: name.partition(".")[0] in names)
+        monkeypatch.setattr(backends, "can_import", lambda name: name.partition(".")[0] in names)
 
     # Kernels that would run on a GPU, and a compiler for their launchers.
     kernels = type(sys)("ds_metrics.pairwise.triton")

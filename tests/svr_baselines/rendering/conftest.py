@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from svr_baselines.rendering import backends, kaolin
+from ds_metrics.pairwise.backends import can_import
+from svr_baselines.rendering import kaolin
 
 
 class Extrinsics:
@@ -103,9 +104,9 @@ def fake_kaolin(monkeypatch):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(kaolin, "_DEVICE", "cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    backends.lack.cache_clear()
+    can_import.cache_clear()
     yield calls
-    backends.lack.cache_clear()
+    can_import.cache_clear()
 
 
 @pytest.fixture(params=["embree", "kaolin"])

@@ -5,14 +5,15 @@ from types import ModuleType
 import pytest
 import torch
 
+from ds_metrics.pairwise.backends import can_import
 from svr_baselines.rendering import backends, choose_renderer, embree, kaolin
 
 
 @pytest.fixture(autouse=True)
 def fresh():
-    backends.lack.cache_clear()
+    can_import.cache_clear()
     yield
-    backends.lack.cache_clear()
+    can_import.cache_clear()
 
 
 @pytest.fixture
