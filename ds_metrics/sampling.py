@@ -42,7 +42,7 @@ from ds_metrics.clustering import Clustering, Estimator, Interval, Solver
 from ds_metrics.clustering.result import largest_first
 from ds_metrics.clustering.solvers import check_integer, check_solver
 from ds_metrics.clustering.swaps import swap_medoids
-from ds_metrics.pairwise import AllPairs, Nearest, NearestOf, Ranks, neighbour_distances
+from ds_metrics.pairwise import AllPairs, Nearest, NearestOf, Ranks, memory_bytes, neighbour_distances
 
 EXACT_UP_TO = 10_000
 _START = 1_000, 10, 4_500  # samples at least; a cluster; at most, where all distances are 10 million
@@ -70,6 +70,35 @@ def choose_estimator(estimator: Choice, n_samples: int) -> Estimator:
     if estimator == "auto":
         return "exact" if n_samples <= EXACT_UP_TO else "sampled"
     return estimator
+
+
+def cluster_samples(
+    x: PackedClouds,
+    n_clusters: int | Literal["knee"],
+    estimator: Choice = "auto",
+    squared: bool = True,
+    solver: Solver = "fasterpam",
+    seed: int = 0,
+    backend: str = "auto",
+    memory_budget: int | str | None = None,
+    store: str | Path | None = None,
+    cluster: str | None = None,
+) -> Clustering:
+    """Clusters of samples by the estimator that is asked for, or that their number asks for.
+
+    Arguments are those of `ds_metrics.functional.dispersion_score`.
+
+    Example:
+        >>> from ds_metrics.clouds import pack_clouds
+        >>> x = pack_clouds(np.array([0.0, 0.2, 0.4, 9.0]).reshape(4, 1, 1) * np.ones(3))
+        >>> cluster_samples(x, 2).medoids.tolist()
+        [1, 3]
+    """
+    budget = memory_bytes(memory_budget)
+    if choose_estimator(estimator, len(x.lengths)) == "sampled":
+        return SampledClusters(x, n_clusters, squared, solver, seed, backend, budget, store, cluster).run()
+    matrix = AllPairs(x, None, squared, backend, budget, store, cluster).run()
+    return clustering.cluster(matrix, n_clusters, solver=solver, seed=seed)
 
 
 def start_size(n_samples: int, n_clusters: int | Literal["knee"], solver: Solver) -> int:

@@ -22,10 +22,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from ds_metrics import clustering
-from ds_metrics.clouds import PackedClouds, pack_clouds, pack_features
-from ds_metrics.pairwise import AllPairs, NearestOf, memory_bytes, nearest_clouds
-from ds_metrics.sampling import SampledClusters, choose_estimator
+from ds_metrics.clouds import pack_clouds, pack_features
+from ds_metrics.pairwise import NearestOf, nearest_clouds
+from ds_metrics.sampling import cluster_samples
 
 Points = npt.NDArray[Any] | Tensor
 Features = npt.NDArray[Any] | Tensor
@@ -167,18 +166,9 @@ def cluster_shapes(train_points: Points, k: int = 500, seed: int = 0) -> Cluster
         array([[[9., 9., 9.]]])
     """
     _check_train(train_points)
-    packed = pack_clouds(train_points, name="train_points")
-    found = _solve(packed, k, seed)
+    found = cluster_samples(pack_clouds(train_points, name="train_points"), k, seed=seed)
     index = np.asarray(found.medoids, dtype=np.int64)
     return Clusters(train_points[index], index, np.asarray(found.labels, dtype=np.int64))
-
-
-def _solve(packed: PackedClouds, k: int, seed: int) -> clustering.Clustering:
-    budget = memory_bytes(None)
-    if choose_estimator("auto", len(packed.lengths)) == "sampled":
-        return SampledClusters(packed, k, True, "fasterpam", seed, "auto", budget, None, None).run()
-    matrix = AllPairs(packed, None, True, "auto", budget, None, None).run()
-    return clustering.cluster(matrix, k, seed=seed)
 
 
 def _nearest_features(test: Features, train: Features) -> npt.NDArray[np.int64]:

@@ -13,8 +13,7 @@ from ds_metrics import clustering
 from ds_metrics.clustering import Solver
 from ds_metrics.features import Extractor
 from ds_metrics.measure import Measure, Samples
-from ds_metrics.pairwise import AllPairs, memory_bytes
-from ds_metrics.sampling import Choice, SampledClusters, check_estimator, choose_estimator
+from ds_metrics.sampling import Choice, check_estimator, cluster_samples
 
 
 def dispersion_score(
@@ -103,12 +102,10 @@ def dispersion_score(
         distances = torch.as_tensor(samples)
         return _as_score(clustering.cluster(distances, n_clusters, solver=solver, seed=seed), distances)
     rows = measure.pack(samples, lengths, "samples")
-    budget = memory_bytes(memory_budget)
-    if choose_estimator(estimator, len(rows.lengths)) == "sampled":
-        task = SampledClusters(rows, n_clusters, squared, solver, seed, measure.backend, budget, store, cluster)
-        return _as_score(task.run(), rows.points)
-    matrix = AllPairs(rows, None, squared, measure.backend, budget, store, cluster).run()
-    return _as_score(clustering.cluster(matrix, n_clusters, solver=solver, seed=seed), rows.points)
+    found = cluster_samples(
+        rows, n_clusters, estimator, squared, solver, seed, measure.backend, memory_budget, store, cluster
+    )
+    return _as_score(found, rows.points)
 
 
 def _as_score(found: clustering.Clustering, beside: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svr_baselines import recognition
+from ds_metrics import sampling
 from svr_baselines.recognition import cluster_shapes, oracle_nn, retrieval
 
 
@@ -81,7 +81,7 @@ def test_the_oracle_is_never_worse_and_images_may_be(heaps):
 
 def test_many_shapes_go_through_the_sampled_estimator(heaps, monkeypatch):
     labels, shapes, _ = heaps
-    monkeypatch.setattr(recognition, "choose_estimator", lambda estimator, count: "sampled")
+    monkeypatch.setattr(sampling, "choose_estimator", lambda estimator, count: "sampled")
     assert np.array_equal(cluster_shapes(shapes, k=3).labels, labels)
 
 
