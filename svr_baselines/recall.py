@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -17,15 +18,14 @@ from svr_baselines.data.coordinates import to_object
 from svr_baselines.data.item_dataset import ItemDataset
 from svr_baselines.data.manifest import Manifest, Sample, write_manifest
 from svr_baselines.recognition import cluster_shapes, oracle_nn, retrieval
+from svr_baselines.training.prediction import ARRAY, TARGETS, sort_samples
 
 Method = Literal["oracle-nn", "retrieval", "clustering"]
-ARRAY, TARGETS = "predictions.npy", "targets.npy"
-
 Progress = Callable[[int, int], None]
 
 
 class _Read(NamedTuple):
-    samples: list[Sample]
+    samples: tuple[Sample, ...]
     points: Tensor  # (N, P, 3), object-centred
     features: Tensor | None  # (N, D)
 
@@ -99,33 +99,21 @@ def _recall(method: Method, train: _Read, test: _Read, k: int, seed: int) -> Any
 
 def _read(dataset: ItemDataset, extractor: Any, progress: Progress | None, start: int, total: int) -> _Read:
     """All items in the order of ids and views."""
-    samples, points, features = [], [], []
-    for done, (sample, cloud, image) in enumerate(_items(dataset), start=start + 1):
-        samples.append(sample)
-        points.append(cloud)
-        if extractor is not None:
-            features.append(extractor([image])[0])
-        if progress is not None:
-            progress(done, total)
-    order = sorted(range(len(samples)), key=lambda place: (samples[place].id, samples[place].view))
-    return _Read(
-        [samples[place] for place in order],
-        torch.stack([points[place] for place in order]),
-        torch.stack([features[place] for place in order]) if features else None,
-    )
-
-
-def _items(dataset: ItemDataset) -> Iterator[tuple[Sample, Tensor, Tensor]]:
     viewer = dataset.options.coordinates == "viewer"
+    written, points, features = [], [], []
     for index in range(len(dataset)):
         item = dataset[index]
-        points = to_object(item.points, item.rotation) if viewer else item.points
-        yield Sample(item.id, item.category, view=item.view), points, item.image
+        written.append(Sample(item.id, item.category, view=item.view))
+        points.append(to_object(item.points, item.rotation) if viewer else item.points)
+        if extractor is not None:
+            features.append(extractor([item.image])[0])  # on a CPU more at once are no faster
+        if progress is not None:
+            progress(start + index + 1, total)
+    samples, order = sort_samples(written)
+    return _Read(samples, torch.stack(points)[order], torch.stack(features)[order] if features else None)
 
 
-def _with_recalled(samples: list[Sample], indices: Any) -> tuple[Sample, ...]:
-    from dataclasses import replace
-
+def _with_recalled(samples: tuple[Sample, ...], indices: Any) -> tuple[Sample, ...]:
     return tuple(
         replace(sample, values={"recalled": float(index)}) for sample, index in zip(samples, indices, strict=True)
     )

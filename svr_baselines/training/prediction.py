@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def predict(
     predicted = _predict(network, read_batches(loader), read, coordinates_of(dataset) == "viewer")
     with atomic_write(folder / ARRAY) as array, atomic_write(folder / TARGETS) as targets:
         written = _write_points((array, targets), predicted, len(dataset), progress)  # type: ignore[arg-type]
-        samples, order = _sort(written)
+        samples, order = sort_samples(written)
         if order != list(range(len(order))):
             _reorder(array, order)
             _reorder(targets, order)
@@ -138,12 +139,10 @@ def _samples(batch: Item) -> Iterator[Sample]:
         yield Sample(name, category=category, view=int(view), camera=camera)
 
 
-def _sort(samples: list[Sample]) -> tuple[tuple[Sample, ...], list[int]]:
+def sort_samples(samples: list[Sample]) -> tuple[tuple[Sample, ...], list[int]]:
     """Samples by id and view, as a manifest has them, and where each was before."""
     if len({(sample.id, sample.view) for sample in samples}) < len(samples):
         # Of one name in several categories; if they still are the same, the manifest refuses them.
-        from dataclasses import replace
-
         samples = [replace(sample, id=f"{sample.category}/{sample.id}") for sample in samples]
     order = sorted(range(len(samples)), key=lambda place: (samples[place].id, samples[place].view))
     return tuple(samples[place] for place in order), order

@@ -55,6 +55,22 @@ def test_recalled_shapes(folder, tmp_path, method, coordinates):
             assert index == kin[int(np.argmin(sums))]
 
 
+def test_equal_ids_of_several_categories_are_told_apart(folder, tmp_path):
+    """As those of predictions are, or the two would not be in one order."""
+    train, test = sets(folder)
+
+    class Twins(type(test)):
+        def __getitem__(self, index):
+            return super().__getitem__(index)._replace(id="twin", category="ba"[index])
+
+    test.__class__ = Twins
+    recall("oracle-nn", train, test, tmp_path / "out")
+    assert [row.id for row in read_manifest(tmp_path / "out").samples] == ["a/twin", "b/twin"]
+    np.testing.assert_array_equal(
+        np.sort(np.load(tmp_path / "out" / "targets.npy")[0], axis=0), np.sort(test[1].points, axis=0)
+    )
+
+
 def test_bad_arguments(folder, tmp_path):
     train, test = sets(folder)
     with pytest.raises(ValueError, match="`method` must be one of"):
