@@ -128,8 +128,9 @@ def run_build(
             items; and if no item can be built.
     """
     with _open(out, parts) as scratch:
+        ids = {item.id for item in items}
         for part in parts:
-            _check_known(out / part.path, {item.id for item in items})
+            _check_known(out / part.path, ids)
         todo = [item for item in items if not maker.finished(item)]
         kept = len(items) - len(todo)
         skipped = []

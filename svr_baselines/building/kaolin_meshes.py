@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from svr_baselines.data.shapes import index_names
 from svr_baselines.rendering import Material, Surface, to_y_up
 
 Array = npt.NDArray[Any]
@@ -62,8 +63,7 @@ def kaolin_sources(meshes: Any) -> list[KaolinMesh]:
         raise TypeError(f"Argument `meshes` must be a Kaolin data set or a mapping, but got {type(meshes).__name__}.")
     names = getattr(meshes, "names", None)
     if names is None or len(names) != len(meshes):
-        digits = max(4, len(str(len(meshes) - 1)))
-        names = [f"{index:0{digits}d}" for index in range(len(meshes))]
+        names = index_names(len(meshes))
     return [KaolinMesh(str(name), meshes, index) for index, name in enumerate(names)]
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from svr_baselines.data.dataset import ManifestDataset
 from svr_baselines.data.item_dataset import ItemDataset
 from svr_baselines.data.items import Coordinates
-from svr_baselines.data.manifest import TABLE, read_manifest
+from svr_baselines.data.manifest import TABLE, Manifest, read_manifest
 from svr_baselines.data.shapenet import ShapeNet
 
 Role = Literal["train", "validation", "test"]
@@ -89,17 +89,18 @@ def open_data(
         raise ValueError(f"{folder} must hold {_CLOUDS}/ or {TABLE}, but holds neither.")
     common |= {"crop": None if chosen.crop == "auto" else chosen.crop, "views": chosen.views}
     manifest = read_manifest(folder)
-    if "paths_below" not in manifest.settings:
-        return ManifestDataset(folder, images, split=_split(folder, images, role), **common)
-    root = Path(os.path.normpath(folder / manifest.settings["paths_below"]))
-    if role in ("train", None):
-        return ManifestDataset(root, manifest=manifest, **common)
-    return open_data(root, role, chosen)
+    if "paths_below" in manifest.settings:
+        root = Path(os.path.normpath(folder / manifest.settings["paths_below"]))
+        if role in ("train", None):
+            return ManifestDataset(root, manifest=manifest, **common)
+        return open_data(root, role, chosen)
+    if images is not None:
+        manifest = read_manifest(images)
+    return ManifestDataset(folder, images, split=_split_of(manifest, role), manifest=manifest, **common)
 
 
-def _split(folder: Path, images: str | os.PathLike[str] | None, role: Role | None) -> str | None:
-    """The name of a part in a manifest."""
+def _split_of(manifest: Manifest, role: Role | None) -> str | None:
+    """The name of a part in the manifest of the pictures."""
     if role != "validation":
         return role
-    parts = {sample.split for sample in read_manifest(folder if images is None else images).samples}
-    return "validation" if "validation" in parts else "test"
+    return "validation" if any(sample.split == "validation" for sample in manifest.samples) else "test"
