@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,7 +41,7 @@ def train(
     out: Annotated[Path, typer.Argument(help="Folder of the run: checkpoints, configuration, log.")],
     preset: Annotated[
         str, typer.Option(metavar="paper|quick", help="The paper's protocol, or minutes on a laptop.")
-    ] = ("paper"),
+    ] = "paper",
     config: Annotated[
         Path | None, typer.Option(help="Configuration, .toml or .json; options given here go before it.")
     ] = None,
@@ -74,10 +74,11 @@ def train(
     from rich.console import Console
 
     from svr_baselines.data.occupancy import OccupancyDataset
-    from svr_baselines.data.opening import open_data
+    from svr_baselines.data.opening import DataOptions, open_data
     from svr_baselines.networks import find_network
     from svr_baselines.training import load_config, train
     from svr_baselines.training import preset as make_preset
+    from svr_baselines.training.checkpoints import has_checkpoint
 
     find_network(network)
     changes = {
@@ -93,8 +94,8 @@ def train(
         "clusters": clusters,
     }
     given = {name: value for name, value in changes.items() if value is not None}
-    quick = DataDefaults(size=64, points=1000) if preset == "quick" else DataDefaults()
-    options = quick.merged(views, points, coordinates, background, crop, size)
+    defaults = DataOptions(size=64, points=1000) if preset == "quick" else DataOptions()
+    options = _merge(defaults, views, points, coordinates, background, crop, size)
     train_set: Any = open_data(data, "train", options, images)
     validation_set = open_data(validation or data, "validation", options, None if validation else images)
     if config is None:
@@ -105,12 +106,13 @@ def train(
     if int(os.environ.get("LOCAL_RANK", "0")) == 0:  # other processes of the run start here, too
         for missing in filter(None, str(train_set.missing).splitlines()):
             say(console, f"left out: {missing}")
-    out.mkdir(parents=True, exist_ok=True)
-    _write_data(out, data, images, options)
     if (network == "occnet") != (occupancy is not None):
         raise ValueError("--occupancy goes with occnet, and occnet with it: a folder of `ds build occupancy`")
     if occupancy is not None:
         train_set = OccupancyDataset(train_set, occupancy)
+    out.mkdir(parents=True, exist_ok=True)
+    if not has_checkpoint(out):  # a run that is there keeps its own, whether it goes on or is refused
+        _write_data(out, data, images, options)
     with progress_bar(console, f"training {network}", "samples") as tell:
         summary = train(
             chosen,
@@ -160,7 +162,7 @@ def predict(
         raise ValueError(f"DATA is missing, and {folder} does not say what the network was trained on")
     if images is None and known.get("data") == data:
         images = known.get("images")
-    options = defaults.merged(views, points, coordinates, background, crop, size)
+    options = _merge(defaults, views, points, coordinates, background, crop, size)
     dataset = open_data(data, roles[part], options, images)
     place = out or folder / "predictions"
     console = Console(stderr=True)
@@ -195,51 +197,34 @@ def recall(
     from ds_cli.reading import say
     from rich.console import Console
 
-    from svr_baselines.data.opening import open_data
+    from svr_baselines.data.opening import DataOptions, open_data
     from svr_baselines.recall import recall
 
     if part not in ("test", "validation"):
         raise ValueError(f"--part must be test or validation, but got {part!r}")
-    options = DataDefaults().merged(views, points, None, background, crop, size)
+    options = _merge(DataOptions(), views, points, None, background, crop, size)
     train_set, test_set = (open_data(data, role, options, images) for role in ("train", part))  # type: ignore[arg-type]
     with progress_bar(Console(stderr=True), f"reading for {method}", "samples") as tell:
         written = recall(method, train_set, test_set, out, k=clusters, seed=seed, progress=tell)  # type: ignore[arg-type]
     say(Console(), f"{written}: {len(test_set)} shapes; ds eval {written} --target {out / 'targets.npy'}")
 
 
-@dataclass(frozen=True)
-class DataDefaults:
-    """What options of the data are where they are not given."""
-
-    views: int | None = None
-    points: int = 2500
-    coordinates: str = "object"
-    background: str = "white"
-    crop: int | str | None = "auto"
-    size: int = 224
-
-    def merged(
-        self,
-        views: int | None,
-        points: int | None,
-        coordinates: str | None,
-        background: str | None,
-        crop: str | None,
-        size: int | None,
-    ) -> DataOptions:
-        """The options, where given, before the defaults."""
-        from svr_baselines.data.opening import DataOptions
-
-        chosen: Any = DataOptions
-        options: DataOptions = chosen(
-            views=views or self.views,
-            points=points or self.points,
-            coordinates=coordinates or self.coordinates,
-            background=background or self.background,
-            crop=self.crop if crop is None else _parse_crop(crop),
-            size=size or self.size,
-        )
-        return options
+def _merge(
+    defaults: DataOptions,
+    views: int | None,
+    points: int | None,
+    coordinates: str | None,
+    background: str | None,
+    crop: str | None,
+    size: int | None,
+) -> DataOptions:
+    """The options, where given, before the defaults."""
+    given: dict[str, Any] = {"views": views, "points": points, "coordinates": coordinates}
+    given |= {"background": background, "size": size}
+    given = {name: value for name, value in given.items() if value is not None}
+    if crop is not None:
+        given["crop"] = _parse_crop(crop)
+    return replace(defaults, **given)
 
 
 def _parse_crop(text: str) -> int | str | None:
@@ -258,15 +243,16 @@ def _write_data(out: Path, data: Path, images: Path | None, options: DataOptions
         temporary.write_text(json.dumps({**document, "options": options.to_json()}, indent=2) + "\n")
 
 
-def _read_data(folder: Path) -> tuple[DataDefaults, dict[str, Path]]:
+def _read_data(folder: Path) -> tuple[DataOptions, dict[str, Path]]:
     """Options and folders that a run was trained with, where its folder says so."""
+    from svr_baselines.data.opening import DataOptions
+
     file = folder / DATA
     if not file.exists():
-        return DataDefaults(), {}
+        return DataOptions(), {}
     try:
         document = json.loads(file.read_text())
-        options = {name: value for name, value in document["options"].items() if name != "seed"}
         places = {name: Path(document[name]) for name in ("data", "images") if document[name]}
-        return DataDefaults(**options), places
+        return DataOptions(**document["options"]), places
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{file}: damaged, {error}") from error

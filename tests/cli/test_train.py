@@ -64,6 +64,15 @@ def test_a_run_goes_on_but_is_not_begun_twice(data, config, trained):
     assert "Going on after epoch 2." in done.stderr
 
 
+def test_a_refused_start_leaves_what_the_run_says_of_its_data(data, config, trained, tmp_path):
+    before = (trained / "data.json").read_bytes()
+    build_synthetic(tmp_path / "other", count=30, points=64, size=32, samples=1, renderer="embree")
+    assert "holds a run already" in fails("train", "psgn", tmp_path / "other", trained, "--config", config, *SMALL)
+    said = fails("train", "psgn", tmp_path / "other", trained, "--config", config, *SMALL, "--resume")
+    assert "A run goes on with its data" in said
+    assert (trained / "data.json").read_bytes() == before
+
+
 @pytest.mark.parametrize("method", ["oracle-nn", "retrieval", "clustering"])
 def test_recall(data, tmp_path, method):
     done = run("recall", method, data, tmp_path / "out", "--clusters", 2, *SMALL)
