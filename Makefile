@@ -1,4 +1,4 @@
-# make demo: install, score built-in shapes, leave a picture.   make test: every check but one.
+# make demo: install, train three small networks, leave a report.   make test: every check but one.
 # make paper: that one, against the paper's solver, which needs an environment of its own.
 PYTHON ?= python3
 VENV := .venv
@@ -17,7 +17,7 @@ test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile
 	@mkdir -p build && echo 'int main() {}' > build/probe.cpp
 	@if $(CXX) -fsanitize=address,undefined build/probe.cpp -o build/probe 2>/dev/null && ldd build/probe | grep -q libasan; \
 	then $(MAKE) --no-print-directory sanitized; \

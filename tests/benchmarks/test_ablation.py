@@ -1,12 +1,11 @@
 """The ablation runs with the solvers that there are, and its sets and correlations are what it says."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
+from forked import run_script
 
 from ds_metrics.clustering import Solver
 
@@ -22,8 +21,9 @@ def ablation(monkeypatch):
 
 
 def test_every_solver_has_a_row_or_a_reason():
-    command = [sys.executable, BENCHMARKS / "ablation.py", "--smoke", "--markdown"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = run_script(BENCHMARKS / "ablation.py", "--smoke", "--markdown")
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed.splitlines() if line.startswith("| ")]
     for solver in get_args(Solver):
         mine = [row for row in rows if row[0] == solver]

@@ -1,10 +1,9 @@
 """The benchmark of confidence intervals runs at a tiny size, on a population of its own and on a matrix."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+from forked import run_script
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "coverage.py"
 
@@ -28,9 +27,9 @@ def test_coverage(tmp_path):
         "--matrix",
         tmp_path / "mine.npy",
     ]
-    command = [sys.executable, SCRIPT, *map(str, tiny), "--populations", "mine", "uniform cube"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    lines = [line.strip("| ").split(" | ") for line in printed.splitlines()]
+    done = run_script(SCRIPT, *tiny, "--populations", "mine", "uniform cube")
+    assert done.returncode == 0, done.stderr
+    lines = [line.strip("| ").split(" | ") for line in done.stdout.splitlines()]
     rows = [dict(zip(lines[0], cells, strict=True)) for cells in lines[2:]]
     small, large = [row for row in rows if row["N"] == "20"], [row for row in rows if row["N"] == "40"]
     assert [(row["population"], row["k"], row["sets"]) for row in small] == [

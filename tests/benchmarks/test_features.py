@@ -1,12 +1,12 @@
 """Sets of pictures are what they are said to be, and the benchmark of image features runs, at a tiny size."""
 
 import importlib
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import run_script
 from PIL import Image
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -154,8 +154,9 @@ def test_images_are_channels_first(pictures, classes):
 def tables(folder, tmp_path):
     """Title and rows, by their columns, of all tables of a tiny run."""
     out = tmp_path / "tables.md"
-    command = [sys.executable, BENCHMARKS / "features.py", "--folder", folder, "--smoke", "--out", out, "--markdown"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = run_script(BENCHMARKS / "features.py", "--folder", folder, "--smoke", "--out", out, "--markdown")
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout
     assert printed == out.read_text(encoding="utf-8")
     found = {}
     for section in printed.split("### ")[1:]:
@@ -201,8 +202,7 @@ def percent(text):
     [(["--samples", "5"], "--samples must be more than 5"), (["--samples", "99"], "must hold as many pictures")],
 )
 def test_too_few_pictures_are_refused(folder, arguments, message):
-    command = [sys.executable, BENCHMARKS / "features.py", "--folder", folder, "--smoke", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_script(BENCHMARKS / "features.py", "--folder", folder, "--smoke", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
 

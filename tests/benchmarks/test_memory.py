@@ -1,18 +1,19 @@
 """The benchmarks of memory and of incremental metrics run, at a tiny size."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from forked import run_script
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def run(script, *arguments):
-    command = [sys.executable, BENCHMARKS / script, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = run_script(BENCHMARKS / script, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc: Linux only")

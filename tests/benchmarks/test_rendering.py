@@ -1,16 +1,15 @@
 """The benchmark of renderers runs, at a tiny size."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked import run_script
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "rendering.py"
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, BENCHMARK, "--smoke", *arguments], capture_output=True, text=True)
+    return run_script(BENCHMARK, "--smoke", *arguments)
 
 
 def tables(text):

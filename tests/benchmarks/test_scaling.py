@@ -1,18 +1,19 @@
 """The benchmark of the sampled estimator runs, at a tiny size."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from forked import run_script
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "scaling.py"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc: Linux only")
 def test_scaling():
-    command = [sys.executable, SCRIPT, "--sizes", "60", "30", "--points", "16", "--clusters", "20", "--markdown"]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    done = run_script(SCRIPT, "--sizes", 60, 30, "--points", 16, "--clusters", 20, "--markdown")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     named = [dict(zip(rows[0], row, strict=True)) for row in rows[2:]]
     assert [row["N"] for row in named] == ["30", "60"]

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from forked import context
 
 from ds_metrics import ChamferDistance, DispersionScore
 from ds_metrics.pairwise import pairwise_distance, tiles
@@ -34,9 +35,9 @@ def spawn(function, size, *args):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with mp.get_context("spawn").Manager() as manager:
+    with context().Manager() as manager:
         out = manager.dict()
-        mp.spawn(function, args=(size, port, out, *args), nprocs=size)
+        mp.start_processes(function, args=(size, port, out, *args), nprocs=size, start_method="forkserver")
         return [out[rank] for rank in range(size)]
 
 

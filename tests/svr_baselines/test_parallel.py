@@ -2,10 +2,18 @@ import os
 import time
 
 import pytest
+from forked import forked_dask
 
 from svr_baselines.parallel import map_in_order
 
 WHERE = [{}, {"workers": 2}, {"workers": 3, "chunk": 4}, {"cluster": "local:2"}]
+
+
+@pytest.fixture(autouse=True)
+def _quick_dask():
+    """Workers of a cluster fork from a server; those without a cluster start as ever."""
+    with forked_dask():
+        yield
 
 
 def square(number):

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from forked import forked_dask
 
 from ds_metrics.pairwise import pairwise_distance, report_progress
 
@@ -26,7 +27,7 @@ def small_tiles(monkeypatch):
 
 @pytest.fixture(scope="module")
 def scheduler():
-    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with forked_dask(), distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
         yield cluster
 
 
@@ -93,6 +94,7 @@ class DieAtTiles(distributed.WorkerPlugin):
 def test_tiles_that_kill_their_workers_end_the_run(tmp_path, monkeypatch, most_losses):
     monkeypatch.setattr("ds_metrics.pairwise.cluster._MOST_LOSSES", most_losses)
     with (
+        forked_dask(),
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,

@@ -59,8 +59,9 @@ def test_result_does_not_depend_on_tiles_or_threads(monkeypatch):
         assert torch.equal(pairwise_distance(clouds), expected)
     threads = torch.get_num_threads()
     try:
-        torch.set_num_threads(1)
-        assert torch.equal(pairwise_distance(clouds), expected)
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            assert torch.equal(pairwise_distance(clouds), expected)
     finally:
         torch.set_num_threads(threads)
 

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from forked import forked_dask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -276,7 +277,7 @@ def test_workers_of_a_cluster(monkeypatch, dtype):
     distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'dispersion-score[cluster]'")
     monkeypatch.setattr(tiles, "_LARGEST_EDGE", 9)
     x = vectors(30, dtype=dtype)
-    with distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=None) as cluster:
+    with forked_dask(), distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=None) as cluster:
         check(all_pairs(x, cluster=cluster.scheduler_address), x)
         check(all_pairs(x, x[:5], cluster=cluster.scheduler_address), x, x[:5])
 

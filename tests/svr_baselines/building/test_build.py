@@ -1,13 +1,12 @@
 import errno
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from forked import context, forked_dask
 
 from svr_baselines.building.build import SCRATCH, Part, Workers, run_build, write_file
 from svr_baselines.data.manifest import Sample, read_manifest
@@ -71,10 +70,12 @@ def test_all_is_built_and_listed(tmp_path):
 
 
 @pytest.mark.parametrize("who", [{"processes": 2}, {"processes": 3}, {"cluster": "local:2"}], ids=str)
+@pytest.mark.usefixtures("forked_workers")
 def test_the_bytes_do_not_depend_on_the_workers(tmp_path, who):
     alone, together = tmp_path / "alone", tmp_path / "together"
     build(alone, at_seven="bad")
-    build(together, at_seven="bad", workers=Workers(**who))
+    with forked_dask():
+        build(together, at_seven="bad", workers=Workers(**who))
     assert tree(together) == tree(alone)
 
 
@@ -95,6 +96,7 @@ def test_a_bad_item_that_was_mended_is_built(tmp_path):
     assert tree(tmp_path / "out") == tree(tmp_path / "other")
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_an_item_that_ends_its_process_is_skipped(tmp_path):
     summary = build(tmp_path, at_seven="die", workers=Workers(2))
     (bad,) = summary.skipped
@@ -112,28 +114,45 @@ def test_a_full_disk_ends_it_and_costs_nothing(tmp_path):
     assert tree(tmp_path / "out") == tree(tmp_path / "other")
 
 
-KILLED = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from test_build import Workers, build
-if __name__ == "__main__":
-    build(sys.argv[2], count=400, slow=0.01, workers=Workers(int(sys.argv[3])))
-"""
+def build_slowly(out, processes):
+    os.setsid()
+    build(out, count=400, slow=0.01, workers=Workers(processes))
+
+
+@pytest.fixture
+def start():
+    """Start a slow build in a process of its own, the leader of a group with its workers."""
+    processes = []
+
+    def run(out, workers):
+        processes.append(context().Process(target=build_slowly, args=(out, workers)))
+        processes[-1].start()
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        kill(process)
+
+
+def kill(process):
+    if process.is_alive():
+        os.killpg(process.pid, signal.SIGKILL)
+    process.join()
+
+
+def wait_for(path, process):
+    while not path.exists():
+        assert process.is_alive()
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_killed_build_goes_on(tmp_path, processes):
+def test_a_killed_build_goes_on(start, tmp_path, processes):
     out = tmp_path / "out"
-    script = tmp_path / "script.py"
-    script.write_text(KILLED)
-    process = subprocess.Popen(
-        [sys.executable, script, Path(__file__).parent, out, str(processes)], start_new_session=True
-    )
-    while not (out / "20.txt").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process = start(out, processes)
+    wait_for(out / "20.txt", process)
+    kill(process)
+    assert process.exitcode == -signal.SIGKILL
     assert not (out / "manifest.csv").exists()
     summary = build(out, count=400)
     assert summary.kept >= 20
@@ -210,19 +229,10 @@ def test_nothing_good_is_an_error(tmp_path):
         run_build(out, parts, [Number("7")], Maker(out, "bad"), "numbers", Workers())
 
 
-def test_two_processes_at_once_are_refused(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, Path(__file__).parent, tmp_path, "1"], start_new_session=True
-    )
-    try:
-        while not (tmp_path / "0.txt").exists():
-            assert process.poll() is None
-            time.sleep(0.01)
-        with pytest.raises(OSError, match="another process is building"):
-            build(tmp_path)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def test_two_processes_at_once_are_refused(start, tmp_path):
+    wait_for(tmp_path / "0.txt", start(tmp_path, 1))
+    with pytest.raises(OSError, match="another process is building"):
+        build(tmp_path)
 
 
 @pytest.mark.parametrize("processes", [0, -1, 1.5, True])

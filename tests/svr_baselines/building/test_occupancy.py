@@ -27,6 +27,7 @@ def test_places_inside_of_boxes_are_told_in_the_frame_of_items(meshes, points, t
         assert mode == "unit-ball"
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_workers(meshes, points, tmp_path, tree):
     for count in (1, 2):
         build_occupancy(meshes, points, tmp_path / f"{count}", queries=50, workers=Workers(count))

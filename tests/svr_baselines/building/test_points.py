@@ -57,6 +57,7 @@ def test_the_folder_is_a_set_of_shapes(meshes, tmp_path):
     assert {len(cloud) for cloud in shapes.clouds} == {50}
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_same_bytes_with_more_workers_and_other_neighbours(meshes, tmp_path, tree):
     build_points(meshes, tmp_path / "one", points=50)
     build_points(meshes, tmp_path / "two", points=50, workers=Workers(2))

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from ds_command import run
 from PIL import Image
 
 from svr_baselines.building import RANGES, Viewpoints, Workers, build_renders
@@ -142,6 +143,7 @@ def test_a_range_is_added(meshes, tmp_path, tree):
     assert {name: after[name] for name in before} == before
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_more_workers_give_the_same_bytes(meshes, tmp_path, tree):
     for count in (1, 2):
         build_renders(meshes, tmp_path / str(count), azimuth_ranges=(0, 90), workers=Workers(count), **SMALL)
@@ -149,7 +151,7 @@ def test_more_workers_give_the_same_bytes(meshes, tmp_path, tree):
 
 
 def test_the_command_killed_goes_on(meshes, tmp_path, tree):
-    command = [sys.executable, "-m", "ds_cli", "build", "renders", meshes, "--azimuth-range", "0,90", "--views", "30"]
+    command = [sys.executable, "-m", "ds_cli", "build", "renders", meshes, "--azimuth-range", "0,90", "--views", "20"]
     command += ["--size", "64", "--samples", "1"]
     process = subprocess.Popen([*command, tmp_path / "out", "--workers", "2"], start_new_session=True)
     while not list((tmp_path / "out").rglob("rendering_metadata.txt")):
@@ -159,7 +161,8 @@ def test_the_command_killed_goes_on(meshes, tmp_path, tree):
     process.wait()
     assert not (tmp_path / "out" / "azimuth-0" / "manifest.csv").exists()
     for name in ("out", "other"):
-        subprocess.run([*command, tmp_path / name, "--workers", "1"], check=True, capture_output=True)
+        done = run(*command[3:], tmp_path / name, "--workers", "1")
+        assert done.exit_code == 0, done.output
     assert tree(tmp_path / "out") == tree(tmp_path / "other")
 
 

@@ -43,6 +43,7 @@ def test_split(out):
     assert [parts.count(part) for part in ("train", "validation", "test")] == [14, 2, 4]
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_workers_and_seeds(out, tmp_path, tree):
     build_synthetic(tmp_path / "two", **SMALL, workers=Workers(2))
     assert tree(tmp_path / "two") == tree(out)

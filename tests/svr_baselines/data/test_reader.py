@@ -124,6 +124,7 @@ def many(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_processes_read_the_same(many):
     told = []
     one, two = (
@@ -140,6 +141,7 @@ def die(*_):
     os._exit(1)
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_processes_that_die_one_after_another_end_the_reading(many, monkeypatch):
     monkeypatch.setattr(reader, "_attempt", die)
     with pytest.raises(ChildProcessError, match="process after process was ended"):
@@ -152,6 +154,7 @@ def die_of_one(path, name, points, seed):
     return CLOUD, "points"
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_shape_that_ends_its_process_is_bad(many, monkeypatch):
     monkeypatch.setattr(reader, "_read_file", die_of_one)
     shapes = read_shapes(many, workers=2, skip_bad=True)

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from forked import context
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -226,7 +227,7 @@ def collate_all(dataset, workers, epochs):
         batch_size=2,
         num_workers=workers,
         persistent_workers=workers > 0,
-        multiprocessing_context="spawn" if workers else None,
+        multiprocessing_context=context() if workers else None,
     )
     batches = []
     for epoch in epochs:

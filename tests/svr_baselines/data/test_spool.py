@@ -84,6 +84,7 @@ def test_clouds_of_one_size_are_one_array(folder, tmp_path):
     assert dispersion_score(batch, 2) == dispersion_score(as_clouds(read_shapes(folder / "a", points=7)), 2)
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_processes_give_the_same(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(reader, "_FILES_PER_WORKER", 3)
     monkeypatch.setattr(reader, "_FILES_PER_TASK", 2)
