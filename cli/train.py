@@ -49,7 +49,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples of a step, over all devices.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of Adam; falls tenfold at three epochs.")] = None,
-    precision: Annotated[str | None, typer.Option(metavar="32-true|bf16-mixed")] = None,
+    precision: Annotated[str | None, typer.Option(metavar="32-true|bf16-mixed|64-true")] = None,
     clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient; none unless given.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, order and points.")] = None,
     devices: Annotated[int | None, typer.Option(min=1, help="GPUs or processes a node.")] = None,
@@ -138,7 +138,9 @@ def predict(
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda")] = "auto",
     images: Images = None,
     views: Views = None,
-    points: Points = None,
+    points: Annotated[
+        int | None, typer.Option(min=1, help="Points to keep of each prediction and of each target; all unless given.")
+    ] = None,
     coordinates: Coordinates = None,
     background: Background = None,
     crop: Crop = None,
@@ -167,7 +169,9 @@ def predict(
     place = out or folder / "predictions"
     console = Console(stderr=True)
     with progress_bar(console, f"predicting {place.name}", "samples") as tell:
-        written = predict(run, dataset, place, which=which, batch_size=batch_size, device=device, progress=tell)
+        written = predict(
+            run, dataset, place, which=which, points=points, batch_size=batch_size, device=device, progress=tell
+        )
     say(Console(), f"{written}: {len(dataset)} shapes; ds eval {written} --target {place / 'targets.npy'}")
 
 

@@ -17,8 +17,9 @@ from ds_metrics.features import create_extractor
 from svr_baselines.data.coordinates import to_object
 from svr_baselines.data.item_dataset import ItemDataset
 from svr_baselines.data.manifest import Manifest, Sample, write_manifest
+from svr_baselines.data.thumbnails import make_thumbnails
 from svr_baselines.recognition import cluster_shapes, oracle_nn, retrieval
-from svr_baselines.training.prediction import ARRAY, TARGETS, sort_samples
+from svr_baselines.training.prediction import ARRAY, INPUTS, TARGETS, sort_samples
 
 Method = Literal["oracle-nn", "retrieval", "clustering"]
 Progress = Callable[[int, int], None]
@@ -28,6 +29,7 @@ class _Read(NamedTuple):
     samples: tuple[Sample, ...]
     points: Tensor  # (N, P, 3), object-centred
     features: Tensor | None  # (N, D)
+    inputs: np.ndarray  # (N, s, s, 3)
 
 
 def recall(
@@ -43,8 +45,8 @@ def recall(
 ) -> Path:
     """Write what recognition alone predicts for each item of a test set.
 
-    `OUT/predictions.npy` and `targets.npy` hold `(N, P, 3)` points, object-centred, as `svr_baselines.training.predict`
-    writes them; `manifest.csv` the items, with the index of the training shape recalled as the value ``"recalled"``.
+    `OUT/predictions.npy`, `targets.npy` and `inputs.npy` are as `svr_baselines.training.predict` writes them, points
+    object-centred; `manifest.csv` the items, with the index of the training shape recalled as the value ``"recalled"``.
 
     Args:
         method: `"oracle-nn"` recalls the training shape nearest to the ground truth, `"retrieval"` that of the nearest
@@ -75,10 +77,11 @@ def recall(
     recalled = _recall(method, train, test, k, seed)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, points in ((ARRAY, recalled.points), (TARGETS, test.points)):
+    for name, array in ((ARRAY, recalled.points), (TARGETS, test.points), (INPUTS, test.inputs)):
         with atomic_write(folder / name) as temporary:
-            np.save(temporary, np.asarray(points))
-    settings: dict[str, Any] = {"kind": "recall", "method": method, "coordinates": "object", "train": len(train_set)}
+            np.save(temporary, np.asarray(array))
+    settings: dict[str, Any] = {"kind": "recall", "method": method, "array": ARRAY, "coordinates": "object"}
+    settings |= {"train": len(train_set)}
     if extractor is not None:
         settings["features"] = dict(extractor.key)
     if method == "clustering":
@@ -100,17 +103,19 @@ def _recall(method: Method, train: _Read, test: _Read, k: int, seed: int) -> Any
 def _read(dataset: ItemDataset, extractor: Any, progress: Progress | None, start: int, total: int) -> _Read:
     """All items in the order of ids and views."""
     viewer = dataset.options.coordinates == "viewer"
-    written, points, features = [], [], []
+    written, points, features, inputs = [], [], [], []
     for index in range(len(dataset)):
         item = dataset[index]
         written.append(Sample(item.id, item.category, view=item.view))
+        inputs.append(make_thumbnails(item.image[None])[0])
         points.append(to_object(item.points, item.rotation) if viewer else item.points)
         if extractor is not None:
             features.append(extractor([item.image])[0])  # on a CPU more at once are no faster
         if progress is not None:
             progress(start + index + 1, total)
     samples, order = sort_samples(written)
-    return _Read(samples, torch.stack(points)[order], torch.stack(features)[order] if features else None)
+    described = torch.stack(features)[order] if features else None
+    return _Read(samples, torch.stack(points)[order], described, np.stack(inputs)[order])
 
 
 def _with_recalled(samples: tuple[Sample, ...], indices: Any) -> tuple[Sample, ...]:

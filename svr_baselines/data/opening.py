@@ -15,7 +15,7 @@ from svr_baselines.data.shapenet import ShapeNet
 
 Role = Literal["train", "validation", "test"]
 
-_CLOUDS = "ShapeNetV1PointCloud"  # by which ShapeNet's published layout is known
+CLOUDS = "ShapeNetV1PointCloud"  # by which ShapeNet's published layout is known
 _R2N2_CROP = 127
 
 
@@ -77,7 +77,7 @@ def open_data(
     folder, chosen = Path(folder), options or DataOptions()
     common: dict[str, Any] = {"points": chosen.points, "coordinates": chosen.coordinates, "seed": chosen.seed}
     common |= {"background": chosen.background, "size": chosen.size}
-    if (folder / _CLOUDS).is_dir():
+    if (folder / CLOUDS).is_dir():
         crop = _R2N2_CROP if chosen.crop == "auto" else chosen.crop
         split: Literal["train", "test"] = "train" if role == "train" else "test"
         if role is None:
@@ -86,7 +86,7 @@ def open_data(
     if not folder.is_dir():
         raise FileNotFoundError(f"No folder at {folder}.")
     if not (folder / TABLE).exists():
-        raise ValueError(f"{folder} must hold {_CLOUDS}/ or {TABLE}, but holds neither.")
+        raise ValueError(f"{folder} must hold {CLOUDS}/ or {TABLE}, but holds neither.")
     common |= {"crop": None if chosen.crop == "auto" else chosen.crop, "views": chosen.views}
     manifest = read_manifest(folder)
     if "paths_below" in manifest.settings:

@@ -12,6 +12,7 @@ from ds_metrics.functional import chamfer_distance
 from svr_baselines.data.items import Item
 from svr_baselines.data.points import check_count
 from svr_baselines.networks.encoder import Encoder, create_encoder
+from svr_baselines.networks.norm import at_least_float32
 
 
 class Network(nn.Module):
@@ -75,7 +76,7 @@ class Network(nn.Module):
     def loss(self, batch: Item) -> Tensor:
         """Mean Chamfer distance between the points of the network and those of the batch.
 
-        Computed in float32, outside of autocast.
+        Computed in float32, or in double where the weights are, outside of autocast.
 
         Args:
             batch: Items put together: `image` `(B, 3, H, W)`, `points` `(B, Q, 3)`.
@@ -88,4 +89,5 @@ class Network(nn.Module):
         """
         points = self(batch.image)
         with torch.autocast(points.device.type, enabled=False):
-            return chamfer_distance(points.float(), batch.points.float()).mean()
+            dtype = at_least_float32(points.dtype)
+            return chamfer_distance(points.to(dtype), batch.points.to(dtype)).mean()

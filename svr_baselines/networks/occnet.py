@@ -15,7 +15,7 @@ from svr_baselines.data.occupancy import BOX, OccupancyItem
 from svr_baselines.data.points import check_count, sample_mesh
 from svr_baselines.networks.encoder import Encoder
 from svr_baselines.networks.network import Network
-from svr_baselines.networks.norm import in_float32
+from svr_baselines.networks.norm import at_least_float32, in_float32
 from svr_baselines.networks.surface import Surface, extract_surface
 
 _AT_ONCE = 2**16  # queries, when surfaces are sought
@@ -106,7 +106,8 @@ class OccNet(Network):
             raise ValueError("OccNet learns from `OccupancyItem`s: put the dataset into an `OccupancyDataset`.")
         logits = self.logits(batch.queries, self.encode(batch.image))
         with torch.autocast(logits.device.type, enabled=False):
-            return binary_cross_entropy_with_logits(logits.float(), batch.occupied.float())
+            dtype = at_least_float32(logits.dtype)
+            return binary_cross_entropy_with_logits(logits.to(dtype), batch.occupied.to(dtype))
 
     @torch.no_grad()
     def decode(self, code: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from svr_baselines.networks.norm import at_least_float32
+
 
 def synchronize_batch_norm(network: nn.Module, device: torch.device) -> nn.Module:
     """Replace the batch norms of a network by such as share their statistics among all processes.
@@ -67,7 +69,7 @@ class SharedBatchNorm(_BatchNorm):
         by_batch = self.training or self.running_mean is None
         if not by_batch or not dist.is_initialized() or dist.get_world_size() == 1:
             return super().forward(input)
-        values = input.float()
+        values = input.to(at_least_float32(input.dtype))
         axes = [axis for axis in range(input.ndim) if axis != 1]
         count = sum_over_processes(values.new_tensor(float(values[:, 0].numel())))
         mean = sum_over_processes(values.sum(axes)) / count

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from svr_baselines.data.points import check_count
 
-Precision = Literal["32-true", "bf16-mixed"]
+Precision = Literal["32-true", "bf16-mixed", "64-true"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class TrainingConfig:
         decay_factor: What it is multiplied by.
         clip: Largest norm of the gradient; `None` leaves gradients as they are.
         seed: Seed of the weights, of the order of the samples and of the points that networks draw.
-        precision: `"32-true"`, or `"bf16-mixed"` for steps in half precision. Validation is in full.
+        precision: `"32-true"`; `"bf16-mixed"` for steps in half precision, with validation in full; or `"64-true"` for
+            all in double, to check that two ways of computing are one: they part by rounding alone, and it stays small.
         accelerator: `"auto"`, `"cpu"`, `"cuda"` or another of Fabric's.
         devices: Processes on each node, one a device; `"auto"` takes all GPUs, or one process on a CPU.
         nodes: Machines that take part.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -35,6 +36,11 @@ def create_fabric(config: TrainingConfig, loggers: Any = ()) -> Any:
         raise ValueError(f"Fabric can't serve this configuration: {' '.join(str(error).split())}") from error
 
 
+def quiet_fabric() -> None:
+    """Keep Fabric from telling the precision of each run: where there are many, they have a line each already."""
+    logging.getLogger(_import().__name__).setLevel(logging.WARNING)
+
+
 @contextmanager
 def launched(fabric: Any) -> Iterator[None]:
     """Start all processes, and take leave of them after the block."""
@@ -45,6 +51,15 @@ def launched(fabric: Any) -> Iterator[None]:
     finally:
         if alone and dist.is_initialized():
             dist.destroy_process_group()  # or gloo's threads outlive what they use when the program ends
+
+
+def in_precision(fabric: Any) -> AbstractContextManager[Any]:
+    """A block in which new tensors, and what Fabric's modules return, have the dtype of the weights.
+
+    Fabric gives a loss in double back as float32, unless double is the default around it, too.
+    """
+    context: AbstractContextManager[Any] = fabric.strategy.precision.tensor_init_context()
+    return context
 
 
 def agree(fabric: Any, error: Exception | None = None) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from svr_baselines.data.coordinates import to_object
 from svr_baselines.data.items import Item
 from svr_baselines.data.manifest import Manifest, Sample, write_manifest
 from svr_baselines.data.points import check_count
+from svr_baselines.data.thumbnails import make_thumbnails
 from svr_baselines.networks import Network
 from svr_baselines.training.batches import FixedBatches, check_items, coordinates_of, create_loader, read_batches
 from svr_baselines.training.checkpoints import LAST, Checkpoint, read_checkpoint
+from svr_baselines.training.validation import choose_points
 
-ARRAY, TARGETS = "predictions.npy", "targets.npy"
+ARRAY, TARGETS, INPUTS = "predictions.npy", "targets.npy", "inputs.npy"
 
 _BLOCK = 256  # clouds to copy at once
 
@@ -35,6 +38,8 @@ def predict(
     out: str | os.PathLike[str],
     *,
     which: str = LAST,
+    points: int | None = None,
+    seed: int = 0,
     batch_size: int = 32,
     device: str | torch.device = "auto",
     data_workers: int = 0,
@@ -45,14 +50,21 @@ def predict(
     ``predictions.npy`` holds `(N, P, 3)` float32 points in the axes of the shapes: those of a viewer-centred network
     are turned back by the camera of each item. Its rows are those of ``manifest.csv``, sorted by id and view;
     ``targets.npy`` holds the points of the items, so that ``ds eval OUT/predictions.npy --target OUT/targets.npy``
-    scores the network; ``dataset.json`` says which checkpoint it was. Arrays are written as they are computed, so they
-    may be larger than memory. Predictions do not depend on the batch size, but for rounding.
+    scores the network; ``inputs.npy`` the images, `(N, s, s, 3)` uint8 of 64 pixels at most, for people;
+    ``dataset.json`` says which checkpoint it was. Arrays are written as they are computed, so they
+    may be larger than memory. Predictions do not depend on the batch size, but for rounding. Weights in double are
+    rounded to float32 first.
+
+    A DS only compares at equal numbers of points, and a network may give others than the targets have: with `points`
+    as many of each are kept, at places that are drawn without repetition, the same for all clouds of a size.
 
     Args:
         checkpoint: Folder of a run, or a checkpoint's file.
         dataset: Items with the images.
         out: Folder to write into, made if need be.
         which: `"last"` or `"best"` of a folder.
+        points: Points to keep of each prediction and of each target; `None` keeps all.
+        seed: Seed of the draw of these.
         batch_size: Images at once.
         device: Where to compute; `"auto"` is the GPU if there is one.
         data_workers: Processes that read items.
@@ -63,10 +75,13 @@ def predict(
 
     Raises:
         FileNotFoundError: If there is no checkpoint.
-        ValueError: If the checkpoint is damaged, the dataset is empty, an item lacks the camera that is needed, or the
-            network returns points that are NaN or infinite, or not equally many for all.
+        ValueError: If the checkpoint is damaged, the dataset is empty, an item lacks the camera that is needed, the
+            network returns points that are NaN or infinite, or not equally many for all, or there are fewer points to
+            keep than `points`, of predictions or targets.
     """
     check_count("batch_size", batch_size)
+    if points is not None:
+        check_count("points", points)
     check_items(dataset, "dataset")
     read = read_checkpoint(checkpoint, which)
     place = _device(device)
@@ -76,14 +91,17 @@ def predict(
     batches = FixedBatches(len(dataset), batch_size)  # type: ignore[arg-type]
     loader = create_loader(dataset, batches, data_workers, place)
     predicted = _predict(network, read_batches(loader), read, coordinates_of(dataset) == "viewer")
-    with atomic_write(folder / ARRAY) as array, atomic_write(folder / TARGETS) as targets:
-        written = _write_points((array, targets), predicted, len(dataset), progress)  # type: ignore[arg-type]
+    if points is not None:
+        predicted = _keep(predicted, points, seed)
+    with ExitStack() as stack:
+        files = [stack.enter_context(atomic_write(folder / name)) for name in (ARRAY, TARGETS, INPUTS)]
+        written = _write_arrays(files, predicted, len(dataset), progress)  # type: ignore[arg-type]
         samples, order = sort_samples(written)
         if order != list(range(len(order))):
-            _reorder(array, order)
-            _reorder(targets, order)
-        points = int(np.load(array, mmap_mode="r").shape[1])
-        manifest = Manifest(samples, _settings(read, points))
+            for file in files:
+                _reorder(file, order)
+        count = int(np.load(files[0], mmap_mode="r").shape[1])
+        manifest = Manifest(samples, {**_settings(read, count), "points_seed": None if points is None else seed})
     write_manifest(folder, manifest)
     return folder / ARRAY
 
@@ -104,8 +122,22 @@ def _predict(
         yield points.cpu(), to_object(batch.points, batch.rotation) if targets_turned else batch.points, batch
 
 
-def _write_points(
-    paths: tuple[Path, Path],
+def _keep(
+    predicted: Iterator[tuple[Tensor, Tensor, Item]], wanted: int, seed: int
+) -> Iterator[tuple[Tensor, Tensor, Item]]:
+    """As many points of predictions and targets as wanted."""
+    for *both, batch in predicted:
+        for who, points in zip(("predictions", "targets"), both, strict=True):
+            if points.shape[1] < wanted:
+                raise ValueError(
+                    f"Argument `points` must be at most {points.shape[1]}, as many as the {who} have, but got {wanted}."
+                )
+        first, second = (points[:, choose_points(points.shape[1], wanted, seed)] for points in both)
+        yield first, second, batch
+
+
+def _write_arrays(
+    paths: Sequence[Path],
     predicted: Iterator[tuple[Tensor, Tensor, Item]],
     count: int,
     progress: Callable[[int, int], None] | None,
@@ -113,16 +145,19 @@ def _write_points(
     samples: list[Sample] = []
     arrays: list[Any] = []
     for *both, batch in predicted:
+        parts = [*(points.numpy() for points in both), make_thumbnails(batch.image)]
         if not arrays:
-            shapes = [(count, points.shape[1], 3) for points in both]
-            arrays = [np.lib.format.open_memmap(p, "w+", np.float32, s) for p, s in zip(paths, shapes, strict=True)]
-        for array, points, who in zip(arrays, both, ("network", "dataset"), strict=True):
-            if points.shape[1:] != array.shape[1:]:
+            arrays = [
+                np.lib.format.open_memmap(path, "w+", part.dtype, (count, *part.shape[1:]))
+                for path, part in zip(paths, parts, strict=True)
+            ]
+        for array, part, who in zip(arrays, parts, ("network", "dataset", "dataset"), strict=True):
+            if part.shape[1:] != array.shape[1:]:
                 raise ValueError(
                     f"The {who} must give {array.shape[1]} points for all, "
-                    f"but gave {points.shape[1]} for {batch.id[0]!r}."
+                    f"but gave {part.shape[1]} for {batch.id[0]!r}."
                 )
-            array[len(samples) : len(samples) + len(points)] = points.numpy()
+            array[len(samples) : len(samples) + len(part)] = part
         samples += _samples(batch)
         if progress is not None:
             progress(len(samples), count)
@@ -151,7 +186,7 @@ def sort_samples(samples: list[Sample]) -> tuple[tuple[Sample, ...], list[int]]:
 def _reorder(path: Path, order: list[int]) -> None:
     before = np.load(path, mmap_mode="r")
     with atomic_write(path) as temporary:
-        after: npt.NDArray[Any] = np.lib.format.open_memmap(temporary, "w+", np.float32, before.shape)
+        after: npt.NDArray[Any] = np.lib.format.open_memmap(temporary, "w+", before.dtype, before.shape)
         for start in range(0, len(order), _BLOCK):
             after[start : start + _BLOCK] = before[order[start : start + _BLOCK]]
         after.flush()  # type: ignore[attr-defined]

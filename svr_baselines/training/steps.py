@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from svr_baselines.data.items import Item
 from svr_baselines.data.points import stable_seed
 from svr_baselines.networks import Network, create_network
+from svr_baselines.networks.norm import at_least_float32
 from svr_baselines.training.batch_norm import synchronize_batch_norm
 from svr_baselines.training.config import TrainingConfig
-from svr_baselines.training.fabric import gather_names
+from svr_baselines.training.fabric import gather_names, in_precision
 
 
 class Stepper:
@@ -63,7 +64,7 @@ class Stepper:
         self._optimizer.zero_grad()
         loss, reason = self._forward(moved)
         share = len(batch.id) / total
-        value = float(self._fabric.all_reduce(loss.detach().float() * share, reduce_op="sum"))
+        value = float(self._fabric.all_reduce(loss.detach().to(at_least_float32(loss.dtype)) * share, reduce_op="sum"))
         if not torch.isfinite(torch.tensor(value)):
             names = gather_names(self._fabric, batch.id)
             reasons = gather_names(self._fabric, [reason] if reason else [])
@@ -111,10 +112,11 @@ class Stepper:
 
     def _forward(self, batch: Item) -> tuple[Tensor, str]:
         """The loss; NaN and why if it can't be computed, as the other processes must hear of it."""
-        try:
-            loss: Tensor = self._objective(batch)
-        except ValueError as error:
-            return torch.tensor(torch.nan, device=self._fabric.device), str(error)
+        with in_precision(self._fabric):
+            try:
+                loss: Tensor = self._objective(batch)
+            except ValueError as error:
+                return torch.tensor(torch.nan, device=self._fabric.device), str(error)
         return loss, ""
 
 

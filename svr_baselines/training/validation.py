@@ -18,7 +18,7 @@ from svr_baselines.data.points import stable_seed
 from svr_baselines.networks import Network
 from svr_baselines.training.batches import FixedBatches, create_loader, read_batches
 from svr_baselines.training.config import TrainingConfig
-from svr_baselines.training.fabric import agree
+from svr_baselines.training.fabric import agree, in_precision
 
 CHAMFER, DISPERSION = "chamfer_distance", "dispersion_score"
 TRUTH, SHARE = "dispersion_truth", "dispersion_share"
@@ -30,6 +30,7 @@ class Validation:
     The part is the same in every run on a set of this size, whatever the seed of the training, so that runs compare.
     Each process takes a stretch of the set. DS is that of object-centred clouds: viewer-centred ones are turned back.
     Beside it stands the DS of the true clouds of the same samples, which is computed once. All in full precision.
+    Points come from the network as float32, from weights in double, too.
 
     Args:
         dataset: The validation set.
@@ -85,10 +86,12 @@ class Validation:
     def _update(
         self, network: Network, chamfer: ChamferDistance, dispersion: DispersionScore, truth: DispersionScore
     ) -> None:
+        dtype = next(network.parameters()).dtype
         with evaluating(network):
             for indices, batch in zip(self._batches, read_batches(self._loader), strict=True):
                 moved = self._fabric.to_device(batch)
-                points = network(moved.image).float()
+                with in_precision(self._fabric):
+                    points = network(moved.image.to(dtype)).float()
                 try:
                     chamfer.update(points, moved.points)
                 except ValueError as error:
@@ -122,7 +125,10 @@ def choose_samples(count: int, config: TrainingConfig) -> frozenset[int]:
     return frozenset(int(index) for index in rng.choice(count, taken, replace=False))
 
 
-def choose_points(count: int, wanted: int) -> list[int]:
-    """Indices of points of a cloud, always the same; all of them in order if no more are there."""
-    rng = np.random.default_rng(stable_seed(0, f"validation points/{count}"))
+def choose_points(count: int, wanted: int, seed: int = 0) -> list[int]:
+    """Indices of points of a cloud, drawn evenly, the same for all clouds of a size; all if no more are there.
+
+    They are drawn, as the first points of a cloud may be those of one patch, or of a coarse mesh.
+    """
+    rng = np.random.default_rng(stable_seed(seed, f"validation points/{count}"))
     return sorted(int(index) for index in rng.choice(count, min(count, wanted), replace=False))

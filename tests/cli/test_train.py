@@ -49,6 +49,17 @@ def test_predictions_are_ready_for_eval(data, trained, tmp_path):
     assert set(json.loads(done.stdout)["scores"]) == {"chamfer-distance", "dispersion-score", "f-score"}
 
 
+def test_as_many_points_of_both_give_a_share(data, trained, tmp_path):
+    done = run("predict", trained, data, tmp_path / "out", "--points", 40)
+    assert done.exit_code == 0, done.output
+    arrays = [tmp_path / "out" / name for name in ("predictions.npy", "targets.npy")]
+    assert [np.load(array).shape for array in arrays] == [(4, 40, 3)] * 2
+    done = run("eval", arrays[0], "--target", arrays[1], "--clusters", 2, "--json", "-")
+    assert json.loads(done.stdout)["dispersion"]["normalized"]["score"] > 0
+    said = fails("predict", trained, data, tmp_path / "out", "--points", 51)
+    assert "`points` must be at most 50, as many as the predictions have, but got 51" in said
+
+
 def test_a_run_knows_its_data(data, trained):
     done = run("predict", trained, "--part", "validation")
     assert done.exit_code == 0, done.output

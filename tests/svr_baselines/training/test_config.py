@@ -20,7 +20,7 @@ CONFIGS = st.builds(
     decays=st.lists(st.integers(1, 9), unique=True).map(lambda numbers: tuple(sorted(numbers))),
     clip=st.none() | st.floats(1e-3, 10),
     seed=st.integers(-5, 10**9),
-    precision=st.sampled_from(["32-true", "bf16-mixed"]),
+    precision=st.sampled_from(["32-true", "bf16-mixed", "64-true"]),
     devices=st.just("auto") | st.integers(1, 8),
     data_workers=st.none() | st.integers(0, 8),
     validation_samples=st.just(0) | st.integers(51, 1000),

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from svr_baselines.data import read_shapes
 from svr_baselines.data.manifest import read_manifest
 from svr_baselines.training import load_network, predict, read_checkpoint
+from svr_baselines.training.validation import choose_points
 
 
 @pytest.fixture
@@ -18,11 +20,14 @@ def test_rows_are_the_networks_points_in_the_order_of_the_manifest(trained, tiny
     path = predict(trained, tiny.Shapes(9), tmp_path / "out", batch_size=4)
     array = np.load(path)
     assert (array.shape, array.dtype) == ((9, 32, 3), np.float32)
-    files = ["dataset.json", "manifest.csv", "predictions.npy", "targets.npy"]
+    files = ["dataset.json", "inputs.npy", "manifest.csv", "predictions.npy", "targets.npy"]
     assert sorted(file.name for file in path.parent.iterdir()) == files
     targets = np.load(path.parent / "targets.npy")
-    for target, item in zip(targets, [tiny.Shapes(9)[index] for index in range(9)], strict=True):
+    inputs = np.load(path.parent / "inputs.npy")
+    assert inputs.dtype == np.uint8
+    for target, seen, item in zip(targets, inputs, [tiny.Shapes(9)[index] for index in range(9)], strict=True):
         np.testing.assert_array_equal(target, item.points)
+        np.testing.assert_array_equal(seen, np.round(item.image.permute(1, 2, 0).numpy() * 255).astype(np.uint8))
     manifest = read_manifest(path.parent)
     assert [sample.id for sample in manifest.samples] == [f"shape-{number:03}" for number in range(9)]
     assert [sample.category for sample in manifest.samples[:2]] == ["rod", "plate"]
@@ -91,6 +96,43 @@ def test_equal_ids_of_several_categories_are_told_apart(trained, tiny, tmp_path)
     with pytest.raises(ValueError, match="different ids or views"):
         predict(trained, Twins(3), tmp_path / "three")
     assert not list((tmp_path / "three").iterdir())
+
+
+def test_as_many_points_of_both_are_kept_at_places_that_are_the_same_for_all(trained, tiny, tmp_path):
+    whole, part, other = (tmp_path / name for name in ("whole", "part", "other"))
+    predict(trained, tiny.Shapes(9), whole)
+    predict(trained, tiny.Shapes(9), part, points=20, batch_size=4)
+    predict(trained, tiny.Shapes(9), other, points=20, seed=1)
+    for name, count in (("predictions.npy", 32), ("targets.npy", 40)):
+        kept, drawn = np.load(part / name), choose_points(count, 20)
+        assert kept.shape == (9, 20, 3)
+        assert np.allclose(kept, np.load(whole / name)[:, drawn], atol=1e-6)
+        assert not np.allclose(kept, np.load(other / name), atol=1e-3)
+    recorded = [read_manifest(folder).settings for folder in (whole, part, other)]
+    assert [(one["points"], one["points_seed"]) for one in recorded] == [(32, None), (20, 0), (20, 1)]
+
+
+def test_more_points_than_there_are_can_not_be_kept(trained, tiny, tmp_path):
+    with pytest.raises(ValueError, match="`points` must be at most 32, as many as the predictions have, but got 33"):
+        predict(trained, tiny.Shapes(9), tmp_path / "out", points=33)
+    with pytest.raises(ValueError, match="`points` must be at most 9, as many as the targets have, but got 10"):
+        predict(trained, tiny.Shapes(9, points=9), tmp_path / "out", points=10)
+    with pytest.raises(ValueError, match="`points` must be an integer of at least 1, but got 0"):
+        predict(trained, tiny.Shapes(9), tmp_path / "out", points=0)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_network_in_double_predicts(fit, tiny, tmp_path):
+    fit("double", precision="64-true", epochs=1, decays=[])
+    array = np.load(predict(tmp_path / "double", tiny.Shapes(9), tmp_path / "out"))
+    assert array.dtype == np.float32
+    tensors = load_file(tmp_path / "double" / "last.safetensors")
+    network = tiny.Tiny().double().eval()
+    network.load_state_dict(
+        {name.removeprefix("network/"): value for name, value in tensors.items() if name.startswith("network/")}
+    )
+    expected = network(torch.stack([item.image.double() for item in tiny.Shapes(9)])).detach()
+    assert np.allclose(array, expected, atol=1e-5)
 
 
 def test_what_can_not_be_predicted_is_refused(trained, tiny, tmp_path):

@@ -38,6 +38,14 @@ def test_killed_and_resumed_gives_the_same_weights(fit, start, tiny, tmp_path):
     assert not list((tmp_path / "killed").glob(".last-*"))
 
 
+def test_weights_in_double_go_on_as_they_were(fit, tmp_path):
+    fit("part", epochs=2, decays=[], precision="64-true")
+    fit("part", epochs=3, decays=[], precision="64-true", resume=True)
+    fit("whole", epochs=3, decays=[], precision="64-true")
+    assert same(tmp_path / "part", tmp_path / "whole")
+    assert load_file(tmp_path / "part" / "last.safetensors")["network/moves.weight"].dtype == torch.float64
+
+
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_going_on_at_any_epoch_gives_the_same_weights(fit, tmp_path, stop):
     """At epoch 2 the rate falls; `epochs` may grow."""

@@ -1,11 +1,11 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 from scipy.spatial import cKDTree
 
 from ds_metrics.functional import dispersion_score
+from svr_baselines.networks.templates import icosphere
+from svr_baselines.training.fabric import create_fabric
 from svr_baselines.training.validation import Validation, choose_points, choose_samples
 
 
@@ -17,9 +17,9 @@ def chamfer(first, second):
 
 
 @pytest.fixture
-def fabric():
+def fabric(tiny):
     """One process on the CPU."""
-    return SimpleNamespace(world_size=1, global_rank=0, device=torch.device("cpu"), to_device=lambda batch: batch)
+    return create_fabric(tiny.make_config())
 
 
 def measure(dataset, config, fabric, network, coordinates="object"):
@@ -65,6 +65,31 @@ def test_viewer_centred_clouds_are_turned_back_for_the_score(tiny, fabric, netwo
     straight = measure(tiny.Shapes(9), config, fabric, network)
     assert seen["dispersion_truth"] == pytest.approx(straight["dispersion_truth"], rel=1e-4)
     assert seen["chamfer_distance"] != pytest.approx(straight["chamfer_distance"], rel=1e-2)
+
+
+def test_weights_in_double_give_the_values_of_those_in_float32(tiny, fabric, network):
+    expected = measure(tiny.Shapes(9), tiny.make_config(), fabric, network)
+    config = tiny.make_config(precision="64-true")
+    values = measure(tiny.Shapes(9), config, create_fabric(config), network.double())
+    assert values == pytest.approx(expected, rel=1e-5)
+    assert torch.get_default_dtype() == torch.float32
+
+
+@pytest.mark.parametrize(("count", "wanted"), [(2562, 1000), (2562, 900), (2562, 2500)])
+def test_points_are_drawn_evenly_from_a_template_in_any_order(count, wanted):
+    """As many vertices of a sphere in each octant as draws without repetition give; its first twelve are coarse."""
+    vertices = icosphere(4).vertices
+    drawn = choose_points(count, wanted)
+    assert len(vertices) == count
+    assert len(set(drawn)) == wanted
+    octants = (vertices > 0).long() @ torch.tensor([1, 2, 4])
+    whole, part = (torch.bincount(chosen, minlength=8) for chosen in (octants, octants[drawn]))
+    expected = whole * wanted / count
+    deviation = (expected * (1 - whole / count) * (count - wanted) / (count - 1)).sqrt()
+    assert ((part - expected).abs() <= 3 * deviation).all()
+    nearest, _ = cKDTree(vertices[drawn]).query(vertices)
+    assert nearest.max() < 4 * np.sqrt(4 * np.pi / wanted)  # no hole of four times the mean distance
+    assert choose_points(count, wanted, seed=1) != drawn
 
 
 def test_scores_are_left_out_on_demand(tiny, fabric, network):

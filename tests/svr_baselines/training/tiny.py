@@ -123,9 +123,10 @@ def make_config(**changes):
 def main(out, options):
     """Train as a program does: with options of the sets and of the configuration, as JSON."""
     torch.set_num_threads(1)
-    train_set = Shapes(options.get("count", 12), slow=options.get("slow", 0.0), bad=options.get("bad"))
+    size = options.get("size", 16)
+    train_set = Shapes(options.get("count", 12), size=size, slow=options.get("slow", 0.0), bad=options.get("bad"))
     config = make_config(**options.get("config", {}))
-    summary = train(config, train_set, Shapes(7, start=100), Path(out), tensorboard=False)
+    summary = train(config, train_set, Shapes(7, size=size, start=100), Path(out), tensorboard=False)
     print(json.dumps({"rank": summary.rank, "steps": summary.steps}))
 
 
