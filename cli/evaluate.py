@@ -31,10 +31,14 @@ def run(
     json: str | None,
     plots: Path | None,
     resources: Resources,
+    train: Path | None = None,
 ) -> None:
     """Read, score, and write what was asked for."""
     check_outputs(json, plots, resources)
-    chosen = [info.name for info in select_metrics(metrics, target is not None)]
+    selected = select_metrics(metrics, target is not None, train is not None)
+    chosen = [info.name for info in selected]
+    if train is not None and not any(info.needs_train for info in selected):
+        raise ValueError(f"--train is for metrics that need training shapes, but the metrics asked for are {chosen}")
     if plots is not None and "dispersion-score" not in chosen:
         raise ValueError(f"--plots shows the Dispersion Score, but the metrics asked for are {chosen}")
     stderr = Console(stderr=True)
@@ -42,8 +46,9 @@ def run(
     shapes, truth = reading.read(predictions, stderr), None if target is None else reading.read(target, stderr)
     if truth is not None:
         shapes, truth = pair_shapes(shapes, truth)
-    evaluation = evaluate(shapes, truth, metrics, scoring, resources, partial(pairs_progress, stderr))
-    sets = [shapes] if truth is None else [shapes, truth]
+    training = None if train is None else reading.read(train, stderr)
+    evaluation = evaluate(shapes, truth, metrics, scoring, resources, partial(pairs_progress, stderr), training)
+    sets = [shapes, *filter(None, [truth, training])]
     report(evaluation, sets, shapes.clouds.__getitem__, CHAMFER_LABEL, json, plots)
 
 
@@ -66,7 +71,7 @@ def report(
 
     Args:
         evaluation: The scores.
-        sets: What was scored and, if there is one, its ground truth.
+        sets: What was scored, and its ground truth and training set if there are such.
         sample: The cloud or the picture at an index.
         distance_label: What the distances are.
         json: As of `--json`; where it is stdout, all else goes to stderr.
@@ -74,6 +79,10 @@ def report(
     """
     table, names = Console(stderr=json == "-"), sets[0].names
     print_scores(evaluation, table)
+    for reason in dict.fromkeys(evaluation.left_out.values()):
+        say(
+            table, f"left out {', '.join(name for name, why in evaluation.left_out.items() if why == reason)}: {reason}"
+        )
     tell_skipped(table, *sets)
     write_json(evaluation.to_json(names), json)
     if plots is not None and evaluation.dispersion is not None:

@@ -16,6 +16,7 @@ from svr_baselines.comparison import Comparison, Difference
 from svr_baselines.curves import SetCurve
 from svr_baselines.evaluation import Evaluation
 from svr_baselines.intervals import Bounds
+from svr_baselines.measures import Recited
 from svr_baselines.normalized import NormalizedScore
 from svr_baselines.results import Result, estimator_text, points_text
 
@@ -24,11 +25,14 @@ NONE = "-"
 
 def print_metrics() -> None:
     """One row a registered metric."""
-    table = Table(Column("name", no_wrap=True), Column("alias", no_wrap=True), "needs", "what it measures", "from")
+    columns = (Column(title, no_wrap=True) for title in ("name", "alias", "needs"))
+    table = Table(*columns, Column("what it measures", min_width=30), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for info in list_metrics():
-        needs = "predictions, targets" if info.needs_target else "predictions"
-        table.add_row(info.name, ", ".join(info.aliases), needs, info.description, info.provider)
-    Console().print(table)
+        needs = ["predictions", *["targets"] * info.needs_target, *["train"] * info.needs_train]
+        by = "" if info.provider == "dispersion-score" else f" (from {info.provider})"
+        table.add_row(info.name, ", ".join(info.aliases), ", ".join(needs), Text(info.description + by))
+    console = Console()
+    console.print(table, soft_wrap=not console.is_terminal)
 
 
 def print_scores(evaluation: Evaluation, console: Console) -> None:
@@ -37,7 +41,7 @@ def print_scores(evaluation: Evaluation, console: Console) -> None:
     interval = None if found is None else found.interval
     normalized = None if evaluation.dispersion is None else evaluation.dispersion.normalized
     titles = [] if interval is None else [f"{100 * interval.level:.4g} % interval"]
-    table = Table(*map(_column, ["metric", "score", *titles]), "better", "how")
+    table = Table(*map(_column, ["metric", "score", *titles]), "better", "how", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
     def add(name: str, value: str, bounds: Interval | Bounds | None, better: str, how: str) -> None:
         table.add_row(name, value, *[_interval(bounds) for _ in titles], better, how)
@@ -52,6 +56,8 @@ def print_scores(evaluation: Evaluation, console: Console) -> None:
     console.print(table)
     if evaluation.dispersion is not None and evaluation.dispersion.no_interval is not None:
         console.print(f"no confidence interval: {evaluation.dispersion.no_interval}", highlight=False, soft_wrap=True)
+    if evaluation.recited is not None:
+        console.print(_recited(evaluation.recited), highlight=False, soft_wrap=True)
     console.print(_samples(evaluation.provenance), highlight=False, soft_wrap=True)
 
 
@@ -75,6 +81,15 @@ def print_curves(curves: Iterable[SetCurve], console: Console) -> None:
         knee, method, score = str(curve.curve.knee), curve.curve.knee_method, f"{curve.score_at_knee:.5g}"
         table.add_row(Text(curve.name), samples, points, knee, score, method)
     console.print(table)
+
+
+def _recited(recited: Recited) -> str:
+    """How many predictions are nearer to a training medoid than to their truth."""
+    found = recited.found.recited
+    return (
+        f"{int(found.sum())} of {len(found)} predictions are nearer to one of {len(recited.medoids)} training medoids "
+        "than to their ground truth; --json names them"
+    )
 
 
 def _samples(provenance: Mapping[str, Any]) -> str:

@@ -117,7 +117,7 @@ def pack_features(features: Clouds, name: str = "features") -> PackedClouds:
 def _as_features(features: Clouds, name: str) -> Tensor:
     tensor: object = features
     if isinstance(features, np.ndarray) and features.dtype in (np.float16, np.float32, np.float64):
-        tensor = _as_tensor(features)
+        tensor = as_tensor(features)
     kinds = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
     if not isinstance(tensor, Tensor) or tensor.dtype not in kinds:
         kind = getattr(features, "dtype", type(features).__name__)
@@ -126,14 +126,15 @@ def _as_features(features: Clouds, name: str) -> Tensor:
 
 
 def _as_floats(points: Tensor | np.ndarray, name: str) -> Tensor:
-    tensor = _as_tensor(points) if isinstance(points, np.ndarray) and points.dtype.kind in "fiu" else points
+    tensor = as_tensor(points) if isinstance(points, np.ndarray) and points.dtype.kind in "fiu" else points
     if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
         kind = getattr(points, "dtype", type(points).__name__)
         raise TypeError(f"Argument `{name}` must hold floating point tensors or arrays, but got {kind}")
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
-def _as_tensor(array: np.ndarray) -> Tensor:
+def as_tensor(array: np.ndarray) -> Tensor:
+    """A tensor of the same memory, also of an array that can't be written."""
     with warnings.catch_warnings():
         # An array that is mapped read-only is welcome: points are only ever read.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

@@ -27,6 +27,7 @@ class MetricInfo:
         needs_target: Whether ``update`` takes ``(preds, target)`` rather than ``preds`` alone.
         aliases: Other names it answers to.
         provider: Distribution that brings it.
+        needs_train: Whether ``factory`` takes the training clouds, as ``train``.
     """
 
     name: str
@@ -35,6 +36,7 @@ class MetricInfo:
     needs_target: bool
     aliases: tuple[str, ...] = ()
     provider: str = "dispersion-score"
+    needs_train: bool = False
 
 
 _registered: dict[str, MetricInfo] = {}
@@ -78,6 +80,7 @@ def register_metric(
         needs_target=needs_target if needs_target is not None else _needs_target(factory),
         aliases=aliases,
         provider=provider,
+        needs_train=getattr(factory, "needs_train", False),
     )
     known = {label for other in _registered.values() for label in (other.name, *other.aliases)}
     if taken := sorted(known & {name, *aliases}):
@@ -135,7 +138,8 @@ def _plugins() -> tuple[MetricInfo, ...]:
 
 
 def _make_info(name: str, factory: Callable[..., Metric], description: str, provider: str) -> MetricInfo:
-    return MetricInfo(name, factory, description, _needs_target(factory), provider=provider)
+    needs_train = getattr(factory, "needs_train", False)
+    return MetricInfo(name, factory, description, _needs_target(factory), provider=provider, needs_train=needs_train)
 
 
 def _needs_target(factory: Callable[..., Metric]) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from torch import Tensor
 
 from ds_metrics import DispersionScore
 from ds_metrics.clustering import Clustering, Curve, Solver, confidence_interval, dispersion_curve
@@ -19,6 +20,7 @@ from svr_baselines.normalized import NormalizedScore, interval_to_json, normaliz
 
 RESUMABLE_SAMPLES = 2000  # from here on distances take minutes: kept on disk until they are complete
 Stage = Callable[[str], AbstractContextManager[Any]]
+Keep = Callable[[str, Tensor], None]
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def score_dispersion(
     resources: Resources,
     stage: Stage = nullcontext,
     distance: str = "chamfer",
+    keep: Keep | None = None,
 ) -> tuple[DispersionScore, Dispersion]:
     """Cluster predictions and, if they compare, the ground truth: that first, as its knee may decide on k.
 
@@ -137,6 +140,8 @@ def score_dispersion(
         resources: What computing the distances may use.
         stage: Makes the context in which a set's distances are computed, from a label that says which set's.
         distance: Distance between samples, see `ds_metrics.DispersionScore`.
+        keep: Called with each matrix of all distances: ``"d_rr"`` of the truth and ``"d_gg"`` of the predictions.
+            Without it the truth's is dropped before the predictions' is computed.
 
     Returns:
         The metric that scored the predictions, and what was found.
@@ -144,15 +149,31 @@ def score_dispersion(
     if truth is None or unlike is not None:
         with stage("distances"):
             metric, found = _cluster(preds, scoring, resources, distance)
+        _pass_on(keep, "d_gg", metric)
         normalized = None if truth is None else NormalizedScore(None, unlike)
         return metric, replace(found, curve=found.clustering.curve, normalized=normalized)
     with stage("distances of the ground truth"):
-        true = _cluster(truth, scoring, resources, distance)[1].clustering  # the distances go: others need the room
+        true = _cluster_truth(truth, scoring, resources, distance, keep)
     with stage("distances of the predictions"):
         metric, found = _cluster(preds, replace(scoring, n_clusters=true.n_clusters), resources, distance)
+    _pass_on(keep, "d_gg", metric)
     # Where the knee was sought, the predictions' own curve is to be seen beside the truth's.
     curve = found.full_curve() if scoring.n_clusters == "knee" else None
     return metric, replace(found, curve=curve, normalized=normalize_score(found.clustering, true))
+
+
+def _cluster_truth(
+    truth: Samples, scoring: Scoring, resources: Resources, distance: str, keep: Keep | None
+) -> Clustering:
+    """The clusters alone: the distances go unless they are kept, as others need the room."""
+    metric, found = _cluster(truth, scoring, resources, distance)
+    _pass_on(keep, "d_rr", metric)
+    return found.clustering
+
+
+def _pass_on(keep: Keep | None, name: str, metric: DispersionScore) -> None:
+    if keep is not None and metric.distances is not None:
+        keep(name, metric.distances)
 
 
 def _cluster(

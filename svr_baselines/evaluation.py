@@ -6,20 +6,23 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
 
 import torch
 from torchmetrics import Metric
 
-from ds_metrics import DispersionScore, MetricInfo, create_metric
+from ds_metrics import DispersionScore, MetricInfo, RecognitionShare, SetMetric
 from ds_metrics.clouds import Clouds
+from ds_metrics.measure import Measure
 from ds_metrics.pairwise import resolve_backend
 from ds_metrics.registry import find_metric
+from ds_metrics.sampling import choose_estimator
 from svr_baselines.data import ImageSet, ShapeSet, normalization_of
 from svr_baselines.dispersion import Dispersion, Resources, Scoring, Stage, score_dispersion
 from svr_baselines.inputs import as_clouds
+from svr_baselines.measures import ALL, Recited, SharedSets, explicit, left_out, select_metrics
 from svr_baselines.normalized import unlike_points
 
 SCHEMA = 2  # of the result file; readers refuse any other
@@ -35,12 +38,16 @@ class Evaluation:
         metrics: What the registry knows of these metrics, in the same order.
         dispersion: What is behind the Dispersion Score, or ``None`` if it was not asked for.
         provenance: Settings, data and versions, ready for JSON.
+        recited: Which predictions are training shapes recited, if that was asked for.
+        left_out: Metrics that ``"all"`` does not include here, by name, with the reason.
     """
 
     scores: dict[str, float]
     metrics: tuple[MetricInfo, ...]
     dispersion: Dispersion | None
     provenance: dict[str, Any]
+    recited: Recited | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def to_json(self, names: Sequence[str]) -> dict[str, Any]:
         """The result file: scores, clusters by the samples' names, provenance."""
@@ -53,6 +60,10 @@ class Evaluation:
                 for medoid, size in zip(found.medoids, found.sizes, strict=True)
             ]
             document["labels"] = dict(zip(names, found.labels.tolist(), strict=True))
+        if self.recited is not None:
+            document["recognition"] = self.recited.to_json(names)
+        if self.left_out:
+            document["left_out"] = self.left_out
         return document | {"provenance": self.provenance}
 
 
@@ -63,45 +74,69 @@ def evaluate(
     scoring: Scoring | None = None,
     resources: Resources | None = None,
     stage: Stage = nullcontext,
+    train: ShapeSet | None = None,
 ) -> Evaluation:
     """Score predicted shapes.
 
-    With targets, the Dispersion Score comes beside that of the targets at the same settings, k included.
+    With targets, the Dispersion Score comes beside that of the targets at the same settings, k included. Measures that
+    compare sets share the matrices of distances with it: each is computed once.
 
     Args:
         predictions: Shapes to score.
         targets: Ground truth, paired one to one with the predictions (see `svr_baselines.data.pair_shapes`).
         metrics: Registered names; by default the Dispersion Score and, with targets, Chamfer distance and F-score.
-        scoring: Settings of the Dispersion Score.
+            ``"all"`` is each that can be computed; what can't is on the attribute ``left_out`` of the result.
+        scoring: Settings of the Dispersion Score, and of the clusters of the training shapes.
         resources: What computing the distances may use.
         stage: Makes the context in which a set's distances are computed, from a label that says which set's.
+        train: Shapes that the network was trained on, for the metrics that need them.
 
     Raises:
-        ValueError: If a metric is unknown or needs targets that are not there, or the samples are too few.
+        ValueError: If a metric is unknown or needs targets or training shapes that are not there, or the samples are
+            too few.
     """
     start = time.perf_counter()
-    infos = select_metrics(metrics, targets is not None)
-    preds = as_clouds(predictions)
-    truth = None if targets is None else as_clouds(targets)
     scoring, resources = scoring or Scoring(), resources or Resources()
+    exact = choose_estimator(scoring.estimator, len(predictions.clouds)) == "exact"
+    largest = max(len(cloud) for shapes in (predictions, targets) if shapes is not None for cloud in shapes.clouds)
+    available = metrics, targets is not None, train is not None, exact, largest
+    infos, left = select_metrics(*available), left_out(*available)
+    preds = as_clouds(predictions)
+    truth, training = (None if shapes is None else as_clouds(shapes) for shapes in (targets, train))
+    sets = SharedSets(infos, preds, truth, training, scoring, resources, stage)
 
     scores: dict[str, float] = {}
     dispersion: Dispersion | None = None
+    recited: Recited | None = None
     settings: dict[str, Any] = {}
-    for info in infos:
+    for info in sorted(infos, key=lambda info: info.factory is not DispersionScore):  # first, as it keeps its matrices
         if info.factory is DispersionScore:
             unlike = None if targets is None else unlike_points(predictions, targets)
-            metric, dispersion = score_dispersion(preds, truth, unlike, scoring, resources, stage)
+            metric, dispersion = score_dispersion(preds, truth, unlike, scoring, sets.resources, stage, keep=sets.keep)
             scores[info.name] = float(metric.compute())
             settings["dispersion"] = {**_distance(metric), **dispersion.settings()}
-        else:
-            scores[info.name] = _score(create_metric(info.name), info, preds, truth)
+            continue
+        try:
+            other = sets.create(info)
+            scores[info.name] = _score(other, info, preds, truth, sets)
+        except (ValueError, TypeError, ImportError) as error:
+            if ALL not in metrics or info.name in explicit(metrics):
+                raise
+            left[info.name] = str(error)
+            continue
+        if isinstance(other, SetMetric):
+            settings.setdefault("sets", {"convention": Measure().convention})[info.name] = other.settings()
+        if isinstance(other, RecognitionShare) and other.recognition is not None and train is not None:
+            recited = Recited(other.recognition, tuple(train.names[medoid] for medoid in other.clustering.medoids))
     provenance = {
         **_data(predictions, targets),
+        **({} if train is None else {"train": {**_source(train), "n_samples": len(train.clouds)}}),
         **settings,
         **_run(start),
     }
-    return Evaluation(scores, infos, dispersion, provenance)
+    computed = tuple(info for info in infos if info.name in scores)
+    scores = {info.name: scores[info.name] for info in computed}
+    return Evaluation(scores, computed, dispersion, provenance, recited, left)
 
 
 def evaluate_images(
@@ -150,26 +185,15 @@ def features_text(extractor: Mapping[str, Any]) -> str:
     return f"{extractor['extractor']} ({', '.join(filter(None, options))})"
 
 
-def select_metrics(names: Sequence[str], with_targets: bool) -> tuple[MetricInfo, ...]:
-    """Metrics by their names, each once; by default those that apply.
-
-    Raises:
-        ValueError: If a name is unknown, or a metric needs targets and there are none.
-    """
-    defaults = ("dispersion-score", "chamfer-distance", "f-score") if with_targets else ("dispersion-score",)
-    infos = {info.name: info for info in map(find_metric, names or defaults)}
-    for info in infos.values():
-        if info.needs_target and not with_targets:
-            raise ValueError(f"metric {info.name!r} compares predictions with targets, but no targets were given")
-    return tuple(infos.values())
-
-
-def _score(metric: Metric, info: MetricInfo, preds: Clouds, targets: Clouds | None) -> float:
-    if info.needs_target:
+def _score(metric: Metric, info: MetricInfo, preds: Clouds, targets: Clouds | None, sets: SharedSets) -> float:
+    if isinstance(metric, SetMetric):
+        value = sets.measure(metric)
+    elif info.needs_target:
         metric.update(preds, targets)
+        value = metric.compute()
     else:
         metric.update(preds)
-    value = metric.compute()
+        value = metric.compute()
     if not isinstance(value, torch.Tensor) or value.numel() != 1 or not torch.isfinite(value):
         raise ValueError(f"metric {info.name!r} must give one finite number, but gave {value}")
     return float(value)

@@ -34,10 +34,11 @@ def squared_distances(x: PackedClouds, y: PackedClouds) -> tuple[Tensor, Tensor]
     is plain arithmetic.
     """
     in_y, in_x = nearest_points(x, y)
-    return _squared(x.points, y.points, in_y), _squared(y.points, x.points, in_x)
+    return squared_to(x.points, y.points, in_y), squared_to(y.points, x.points, in_x)
 
 
-def _squared(points: Tensor, targets: Tensor, index: Tensor) -> Tensor:
+def squared_to(points: Tensor, targets: Tensor, index: Tensor) -> Tensor:
+    """Squared distance of each point to the target at its index."""
     difference = points - targets.index_select(0, index)
     return (difference * difference).sum(dim=1)
 
@@ -48,3 +49,9 @@ def mean_per_cloud(values: Tensor, clouds: PackedClouds) -> Tensor:
     sums = torch.zeros(len(clouds.lengths), dtype=dtype, device=values.device)
     sums = sums.index_add(0, clouds.segments, values.to(dtype))
     return (sums / clouds.lengths.to(values.device)).to(values.dtype)
+
+
+def root(values: Tensor) -> Tensor:
+    """Square root whose gradient at zero is zero, not infinite."""
+    positive = values > 0
+    return torch.where(positive, torch.where(positive, values, 1.0).sqrt(), 0.0)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ds_metrics.clouds import Clouds
-from ds_metrics.functional._nearest import mean_per_cloud, pack_pair, squared_distances
+from ds_metrics.functional._nearest import mean_per_cloud, pack_pair, root, squared_distances
 
 
 def chamfer_distance(
@@ -44,6 +43,7 @@ def chamfer_distance(
         ValueError: If shapes don't fit, a cloud is empty, or a point is NaN or infinite.
 
     Example:
+        >>> import torch
         >>> p1 = torch.tensor([[[0.0, 0, 0], [1.0, 0, 0]]])
         >>> p2 = torch.tensor([[[0.0, 0, 2.0]]])
         >>> chamfer_distance(p1, p2)  # (4 + 5) / 2 + 4
@@ -52,11 +52,5 @@ def chamfer_distance(
     x, y = pack_pair(p1, p2, ("p1", "p2"), (lengths1, lengths2))
     to_y, to_x = squared_distances(x, y)
     if not squared:
-        to_y, to_x = _root(to_y), _root(to_x)
+        to_y, to_x = root(to_y), root(to_x)
     return w1 * mean_per_cloud(to_y, x) + w2 * mean_per_cloud(to_x, y)
-
-
-def _root(values: Tensor) -> Tensor:
-    """Square root whose gradient at zero is zero, not infinite."""
-    positive = values > 0
-    return torch.where(positive, torch.where(positive, values, 1.0).sqrt(), 0.0)
