@@ -98,31 +98,31 @@ def _parse(name: str, document: Any) -> Result:
             f"a result file of schema {document['schema']!r}, but this version of `ds` reads schema {SCHEMA}; "
             "make it anew with `ds eval`"
         )
-    scores = _field(document, "scores", dict)
+    scores = field(document, "scores", dict)
     if "dispersion-score" not in scores:
         raise ValueError(f"it holds no Dispersion Score, but {sorted(scores)}")
-    settings = _field(document, "provenance.dispersion", dict)
-    normalized = _optional(document, "dispersion.normalized", dict) or {}
-    curves = {"": _optional(settings, "curve", dict), "ground truth": _optional(settings, "ground_truth_curve", dict)}
+    settings = field(document, "provenance.dispersion", dict)
+    normalized = optional(document, "dispersion.normalized", dict) or {}
+    curves = {"": optional(settings, "curve", dict), "ground truth": optional(settings, "ground_truth_curve", dict)}
     return Result(
         name=name,
         conditions=_conditions(document),
         dispersion=_score(scores, "dispersion-score"),
-        interval=_interval(_optional(document, "dispersion.interval", dict)),
-        normalized=_optional(normalized, "score", float),
-        normalized_interval=_bounds(_optional(normalized, "interval", dict)),
+        interval=_interval(optional(document, "dispersion.interval", dict)),
+        normalized=optional(normalized, "score", float),
+        normalized_interval=_bounds(optional(normalized, "interval", dict)),
         chamfer=_score(scores, "chamfer-distance") if "chamfer-distance" in scores else None,
-        n_clusters_chosen=_field(settings, "n_clusters_chosen", str),
+        n_clusters_chosen=field(settings, "n_clusters_chosen", str),
         curves={of: _curve(curve) for of, curve in curves.items() if curve is not None},
     )
 
 
 def _conditions(document: dict[str, Any]) -> Conditions:
     def setting(name: str, kind: type[T]) -> T:
-        return _field(document, f"provenance.{name}", kind)
+        return field(document, f"provenance.{name}", kind)
 
-    images = _optional(document, "provenance.features", dict) is not None
-    sample_size = _optional(document, "provenance.dispersion.sample_size", int)
+    images = optional(document, "provenance.features", dict) is not None
+    sample_size = optional(document, "provenance.dispersion.sample_size", int)
     return Conditions(
         n_samples=setting("n_samples", int),
         n_clusters=setting("dispersion.n_clusters", int),
@@ -137,7 +137,7 @@ def _conditions(document: dict[str, Any]) -> Conditions:
 def _bounds(found: dict[str, Any] | None) -> Bounds | None:
     if found is None:
         return None
-    low, high, level = (_field(found, name, float) for name in ("low", "high", "level"))
+    low, high, level = (field(found, name, float) for name in ("low", "high", "level"))
     if not low <= high or not 0 < level < 1:
         raise ValueError(f"an interval must ascend and have a level between 0 and 1, but is {low} to {high}, {level}")
     return Bounds(low, high, level)
@@ -147,38 +147,38 @@ def _interval(found: dict[str, Any] | None) -> Interval | None:
     bounds = _bounds(found)
     if found is None or bounds is None:
         return None
-    error, solver_error = _field(found, "standard_error", float), _field(found, "solver_error", float)
+    error, solver_error = field(found, "standard_error", float), field(found, "solver_error", float)
     if min(error, solver_error) < 0:
         raise ValueError(f"the errors of an interval must not be negative, but are {error} and {solver_error}")
-    return Interval(bounds.low, bounds.high, bounds.level, error, solver_error, _field(found, "n_resamples", int))
+    return Interval(bounds.low, bounds.high, bounds.level, error, solver_error, field(found, "n_resamples", int))
 
 
 def _curve(found: dict[str, Any]) -> Curve:
-    ks, scores, knee = _field(found, "n_clusters", list), _field(found, "scores", list), _field(found, "knee", int)
+    ks, scores, knee = field(found, "n_clusters", list), field(found, "scores", list), field(found, "knee", int)
     whole = all(type(k) is int and 1 <= k < 2**31 for k in ks) and all(map(_is_number, scores))
     if not whole or len(ks) != len(scores) or sorted(set(ks)) != ks or knee not in ks:
         raise ValueError("a curve must have ascending numbers of clusters, its knee among them, and a score for each")
-    return Curve(np.array(ks), np.array(scores, dtype=np.float64), knee, _field(found, "knee_method", str))
+    return Curve(np.array(ks), np.array(scores, dtype=np.float64), knee, field(found, "knee_method", str))
 
 
 def _score(scores: dict[str, Any], name: str) -> float:
     """One of the scores, none of which is negative."""
-    value = _field(scores, name, float)
+    value = field(scores, name, float)
     if value < 0:
         raise ValueError(f"field {name!r} must not be negative, but is {value}")
     return value
 
 
-def _optional(document: dict[str, Any], path: str, kind: type[T]) -> T | None:
+def optional(document: dict[str, Any], path: str, kind: type[T]) -> T | None:
     """A field that may be null or missing, but not of another kind."""
     try:
-        value = _field(document, path, object)
+        value = field(document, path, object)
     except ValueError:
         return None
-    return None if value is None else _field(document, path, kind)
+    return None if value is None else field(document, path, kind)
 
 
-def _field(document: dict[str, Any], path: str, kind: type[T]) -> T:
+def field(document: dict[str, Any], path: str, kind: type[T]) -> T:
     """The field at a dotted path."""
     value: Any = document
     for part in path.split("."):

@@ -1,0 +1,78 @@
+"""`ds report`. Heavy imports wait until the command runs."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from ds_cli.options import Store, one_line_errors
+
+if TYPE_CHECKING:
+    from svr_baselines.report.sets import ReportSet
+    from svr_baselines.report.shapes import Shapes
+
+
+@one_line_errors
+def report(
+    results: Annotated[
+        list[Path], typer.Argument(help="Result files of `ds eval --json`, and folders of `ds experiment`.")
+    ],
+    out: Annotated[Path, typer.Option(help="The page, one HTML file.")] = Path("report.html"),
+    title: Annotated[str | None, typer.Option(help="Its title.")] = None,
+    turntables: Annotated[
+        Path | None, typer.Option(help="Folder for films of the medoids, one each and all on one sheet.")
+    ] = None,
+    film: Annotated[str, typer.Option("--format", metavar="gif|mp4", help="Format of the films.")] = "gif",
+    store: Store = None,
+) -> None:
+    """Write results as one HTML file that needs no network: scores, verdicts, and the shapes that are recited.
+
+    The shapes are read again from where they were scored; where they are gone or have changed, the page says so and
+    shows what it can.
+    """
+    from ds_cli.progress import pairs_progress
+    from ds_cli.reading import available_cores, say
+    from ds_cli.writing import check_file, check_folder
+    from rich.console import Console
+
+    from svr_baselines.dispersion import Resources
+    from svr_baselines.report import read_results, write_report
+    from svr_baselines.report.turntables import check_format
+
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"--out must end in .html, but got {str(out)!r}")
+    check_file("--out", out)
+    check_folder("--store", store)
+    if turntables is not None:
+        check_format(film)
+        check_folder("--turntables", turntables)
+    stdout, stderr = Console(), Console(stderr=True)
+    films: list[Path] = []
+    missing = write_report(
+        read_results(results),
+        out,
+        title=title,
+        resources=Resources(store=store),
+        stage=partial(pairs_progress, stderr),
+        workers=available_cores(),
+        visit=None if turntables is None else partial(_film, turntables, film, films),
+    )
+    for line in missing:
+        say(stderr, f"ds: warning: {line}")
+    say(stdout, f"wrote {out}: {out.stat().st_size / 1e6:.1f} MB")
+    if turntables is not None:
+        say(stdout, f"wrote {len(films)} films to {turntables}")
+
+
+def _film(folder: Path, kind: str, films: list[Path], one: ReportSet, shapes: Shapes) -> None:
+    """The films of a set whose shapes are there."""
+    from svr_baselines.report.turntables import write_turntables
+
+    if shapes.predictions is None:
+        return
+    place = {name: i for i, name in enumerate(one.labels)}
+    clouds = [shapes.predictions.clouds[place[name]] for name in one.medoids]
+    sizes = [list(one.labels.values()).count(cluster) for cluster in range(len(clouds))]
+    films += write_turntables(folder, one.name, clouds, sizes, len(one.labels), kind)
