@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 from ds_cli.build import app as build
+from ds_cli.experiment import experiment
 from ds_cli.options import Cluster, Json, Memory, Normalize, Points, Seed, SkipBad, Solver, Store, one_line_errors
+from ds_cli.report import report
 from ds_cli.train import predict, recall, train
 
 app = typer.Typer(
@@ -20,6 +22,8 @@ app.add_typer(build, name="build")
 app.command()(train)
 app.command()(predict)
 app.command()(recall)
+app.command()(report)
+app.command()(experiment)
 
 
 def print_version(wanted: bool) -> None:
@@ -41,7 +45,7 @@ def callback(
 
 
 _NO_SET = "PREDICTIONS is missing: an array or a folder of shapes; or --images"
-_FOR_SHAPES = "target", "metric", "points", "normalize"
+_FOR_SHAPES = "target", "metric", "train_shapes", "points", "normalize"
 _FOR_IMAGES = "features", "weights", "pooling", "size", "background", "crop", "views", "device"
 
 
@@ -49,7 +53,7 @@ def refuse_options(context: typer.Context, names: tuple[str, ...], images: bool)
     """Refuse an option that was given and would change nothing."""
     given = [name for name in names if context.get_parameter_source(name).name == "COMMANDLINE"]
     if given and images:
-        raise ValueError(f"--{given[0]} is for shapes, but --images was given")
+        raise ValueError(f"--{given[0].partition('_')[0]} is for shapes, but --images was given")
     if given:
         raise ValueError(f"--{given[0]} is for images, but --images was not given")
 
@@ -73,7 +77,16 @@ def evaluate(
             "that of the ground truth: 1 is as dispersed as the truth, 0 a recital of k shapes."
         ),
     ] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="Metric by its name in `ds metrics`; repeatable.")] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Metric by its name in `ds metrics`; repeatable. all: whatever can be computed."),
+    ] = None,
+    train_shapes: Annotated[
+        Path | None,
+        typer.Option(
+            "--train", help="Shapes that the network was trained on: with --metric all, what it copied or recited."
+        ),
+    ] = None,
     clusters: Annotated[
         str,
         typer.Option(
@@ -165,6 +178,7 @@ def evaluate(
         json=json,
         plots=plots,
         resources=resources,
+        train=train_shapes,
     )
 
 
@@ -240,13 +254,13 @@ def metrics() -> None:
 @app.command()
 @one_line_errors
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the picture and the scores.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the shapes.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder of the data, the networks and the report.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the trainings.")] = 1,
 ) -> None:
-    """Score a network that recites and one that reconstructs, equally good by Chamfer distance."""
-    from ds_cli.demo import run
+    """Train three networks on a morph from a cube to a sphere: one reconstructs, one recites. Some minutes."""
+    from ds_cli.demo import demonstrate
 
-    run(out, seed)
+    demonstrate(out, seed)
 
 
 def main() -> None:

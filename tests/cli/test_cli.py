@@ -182,16 +182,6 @@ def test_lists_metrics():
         assert name in result.stdout
 
 
-def test_demo(tmp_path):
-    result = run("demo", "--out", tmp_path / "demo")
-    assert result.exit_code == 0, result.output
-    scores = json.loads((tmp_path / "demo" / "scores.json").read_text())["scores"]
-    assert scores["recites"]["dispersion"] == 0.0
-    assert scores["reconstructs"]["dispersion"] == pytest.approx(scores["ground truth"]["dispersion"], rel=1e-3)
-    assert scores["reconstructs"]["chamfer"] == pytest.approx(scores["recites"]["chamfer"], rel=1e-2)
-    assert (tmp_path / "demo" / "demo.png").stat().st_size > 10_000
-
-
 def test_installed_command():
     command = Path(sys.executable).parent / "ds"
     done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)

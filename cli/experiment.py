@@ -1,0 +1,134 @@
+"""`ds experiment`. Heavy imports wait until the command runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from ds_cli.options import one_line_errors
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    from svr_baselines.experiments.plan import Plan, Table
+
+NAMES = "synthetic|more-images|more-shapes|more-views"
+
+
+@one_line_errors
+def experiment(
+    name: Annotated[str, typer.Argument(metavar=NAMES, help="Section 4, 5.3, 5.4 or 5.5 of the paper.")],
+    out: Annotated[Path, typer.Option(help="Folder of the experiment. One that was ended goes on there.")],
+    preset: Annotated[
+        str, typer.Option(metavar="quick|paper", help="Minutes on two cores, or the published protocol.")
+    ] = "quick",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of meshes, or ShapeNet in its published layout; synthetic builds its own."),
+    ] = None,
+    networks: Annotated[
+        str | None, typer.Option(help="By commas; those of the paper's experiment unless given.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(metavar="1|1,2,3|1:3", help="Of the trainings; the preset's.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes at work here; one a core unless there is a GPU. The same command started elsewhere, on a "
+            "folder that all see, takes part.",
+        ),
+    ] = None,
+    accelerator: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where networks are trained.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="GPUs or processes of each training.")] = 1,
+    report: Annotated[bool, typer.Option(help="Write report.html, too.")] = True,
+) -> None:
+    """Repeat an experiment of the paper, test its claim, and draw its figures."""
+    from ds_cli.reading import parse_numbers, say
+    from rich.console import Console
+
+    from svr_baselines.experiments import Options, plan_experiment
+
+    numbers = None if seeds is None else parse_numbers(seeds)
+    if numbers is not None and not numbers:
+        raise ValueError(f"--seeds must be numbers such as 1,2,3 or 1:3, but got {seeds!r}")
+    options = Options(preset, data, None if networks is None else networks.split(","), numbers)  # type: ignore[arg-type]
+    plan = plan_experiment(name, options)
+    stderr = Console(stderr=True)
+    for line in plan.protocol.differs:
+        say(stderr, f"unlike the paper: {line}")
+    run(plan, out, workers, accelerator, devices, report)
+
+
+def run(plan: Plan, out: Path, workers: int | None, accelerator: str, devices: int, report: bool) -> None:
+    """Do an experiment, and say what came of it."""
+    from ds_cli.reading import available_cores, say
+    from ds_cli.writing import check_folder
+    from rich.console import Console
+
+    from svr_baselines.experiments import RESULTS, Context, run_experiment
+
+    _check_packages(report)
+    check_folder("--out", out)
+    cores = available_cores()
+    context = Context(out, cores, accelerator, devices)
+    stdout, stderr = Console(), Console(stderr=True)
+    chosen = workers or (1 if _has_gpu(accelerator) else cores)
+    try:
+        conclusion = run_experiment(plan, context, chosen, lambda line: say(stderr, line))
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(f"what is finished is kept in {out}; the same command goes on there") from interrupt
+    stdout.print(_table(conclusion.table, plan.title))
+    for verdict in conclusion.verdicts:
+        say(stdout, f"{verdict.claim} {verdict.sentence}")
+    for name in (RESULTS, *(f"figures/{drawing.name}.png" for drawing in conclusion.drawings)):
+        say(stdout, f"wrote {out / name}")
+    if report:
+        _report(out, stdout, stderr)
+
+
+def _check_packages(report: bool) -> None:
+    """Find out before the work, not after hours of it, that a package is missing."""
+    from importlib.util import find_spec
+
+    needed = {"torchvision": ("torchvision",), "lightning-fabric": ("lightning_fabric", "lightning")}
+    if report:
+        needed |= {"plotly": ("plotly",), "scikit-learn": ("sklearn",)}
+    missing = [package for package, modules in needed.items() if not any(map(find_spec, modules))]
+    if missing:
+        hint = "; or --no-report" if missing[0] in ("plotly", "scikit-learn") else ""
+        raise ValueError(
+            f"experiments need {' and '.join(missing)}: pip install 'dispersion-score[train,report]'{hint}"
+        )
+
+
+def _report(out: Path, stdout: Console, stderr: Console) -> None:
+    """All of it on one page."""
+    from functools import partial
+
+    from ds_cli.progress import pairs_progress
+    from ds_cli.reading import available_cores, say
+
+    from svr_baselines.report import read_results, write_report
+
+    page = out / "report.html"
+    stage = partial(pairs_progress, stderr)
+    for line in write_report(read_results([out]), page, stage=stage, workers=available_cores()):
+        say(stderr, f"ds: warning: {line}")
+    say(stdout, f"wrote {page}: {page.stat().st_size / 1e6:.1f} MB")
+
+
+def _has_gpu(accelerator: str) -> bool:
+    import torch
+
+    return accelerator != "cpu" and torch.cuda.is_available()
+
+
+def _table(table: Table, title: str) -> RichTable:
+    from rich.table import Table as RichTable
+
+    printed = RichTable(*table.columns, title=title, caption=table.caption, caption_justify="left")
+    for row in table.rows:
+        printed.add_row(*row)
+    return printed

@@ -1,0 +1,199 @@
+"""A graph of jobs, worked off by any number of processes, here or elsewhere, in a folder that they share.
+
+There is no scheduler: each process takes, in their order, the first job that is not finished, whose needs are, and
+that no other process holds. A job is held by a lock that ends with the process, so what a killed one was doing is taken
+up by another, or by the next call. The same command started on several machines, or once for each GPU, works together.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from ds_metrics._files import atomic_write, lock_folder
+from svr_baselines.experiments.jobs import Context, Finished, Job, check_jobs, read_finished, write_finished
+
+Tell = Callable[[str], None]
+
+_CLAIMS = "jobs/.claims"  # a folder for each job, which is what is locked; and why jobs failed
+_FAILURE = "failure.txt"
+_POLL = 0.5  # seconds between two looks at what others are doing
+
+
+@dataclass(frozen=True)
+class _Task:
+    jobs: tuple[Job, ...]
+    context: Context
+    threads: int
+
+
+def run_jobs(jobs: Sequence[Job], context: Context, workers: int = 1, tell: Tell = print) -> dict[str, dict[str, Any]]:
+    """Do all jobs that are not finished yet.
+
+    A job that fails does not end the others: all that does not need it is done before the error is raised. The next
+    call tries it again.
+
+    Args:
+        jobs: Each after those that it needs.
+        context: What they may use; its `processes` are shared out among the workers.
+        workers: Processes at work; one is this process itself. They are spawned, so a script that asks for more keeps
+            its own work under ``if __name__ == "__main__"``. Each has its share of the cores.
+        tell: Is told a line for each finished job.
+
+    Returns:
+        Results by the names of the jobs.
+
+    Raises:
+        OSError: If the folder can't be written.
+        ValueError: If jobs were done with other settings before, or one fails; the text names it and the reason.
+    """
+    check_jobs(jobs)
+    context.out.mkdir(parents=True, exist_ok=True)
+    for job in jobs:  # before any work: what was done with other settings
+        read_finished(context.out, job)
+        _failure_file(context.out, job).unlink(missing_ok=True)
+    share = max(1, context.processes // workers)
+    task = _Task(tuple(jobs), replace(context, processes=share), max(1, _cores() // workers))
+    with _helpers(task, workers - 1):
+        _work(task, tell)
+    return _collect(jobs, context.out)
+
+
+def _collect(jobs: Sequence[Job], out: Path) -> dict[str, dict[str, Any]]:
+    failures = {job.name: text for job in jobs if (text := _failure(out, job)) is not None}
+    if failures:
+        name, text = next(iter(failures.items()))
+        more = f"; {len(failures) - 1} more failed, such as {list(failures)[1]}" if len(failures) > 1 else ""
+        raise ValueError(f"{name}: {text}{more}")
+    found = {job.name: read_finished(out, job) for job in jobs}
+    return {name: finished.result for name, finished in found.items() if finished is not None}
+
+
+def _work(task: _Task, tell: Tell) -> None:
+    """Do jobs until all are finished, have failed, or need one that has."""
+    out = task.context.out
+    with _threads(task.threads):
+        while waiting := _waiting(task.jobs, out):
+            ready = [job for job in waiting if all(read_finished(out, other) for other in job.needs)]
+            if not any(_attempt(job, task, tell) for job in ready):
+                time.sleep(_POLL)
+
+
+def _waiting(jobs: Sequence[Job], out: Path) -> list[Job]:
+    """Jobs that are to be done."""
+    hopeless: set[str] = set()
+    waiting = []
+    for job in jobs:
+        if _failure(out, job) is not None or any(other.name in hopeless for other in job.needs):
+            hopeless.add(job.name)
+        elif read_finished(out, job) is None:
+            waiting.append(job)
+    return waiting
+
+
+def _attempt(job: Job, task: _Task, tell: Tell) -> bool:
+    """Do a job, unless another process does or has done it. Says whether it was done here."""
+    out = task.context.out
+    claim = out / _CLAIMS / job.name
+    claim.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = lock_folder(claim, "working at")
+    except OSError:
+        return False
+    try:
+        if read_finished(out, job) is not None or _failure(out, job) is not None:
+            return False
+        begun = time.monotonic()
+        try:
+            result = job(task.context)
+        except (ValueError, OSError, RuntimeError) as error:
+            with atomic_write(_failure_file(out, job)) as temporary:
+                temporary.write_text(str(error) or type(error).__name__, encoding="utf-8")
+            tell(f"{job.name} failed: {error}")
+            return True
+        seconds = round(time.monotonic() - begun, 3)
+        write_finished(out, job, Finished(result, seconds))
+    finally:
+        os.close(lock)
+    done = sum(read_finished(out, other) is not None for other in task.jobs)
+    tell(f"{done} of {len(task.jobs)}  {job.name}  {seconds:.1f} s")
+    return True
+
+
+def _failure_file(out: Path, job: Job) -> Path:
+    return out / _CLAIMS / job.name / _FAILURE
+
+
+def _failure(out: Path, job: Job) -> str | None:
+    try:
+        return _failure_file(out, job).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def _helpers(task: _Task, count: int) -> Iterator[None]:
+    """Other processes at the same work. They end with the block, and with this process."""
+    spawn = get_context("spawn")
+    # A process whose libraries start threads at import reads this before they do.
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update({name: str(task.threads) for name in _THREADS} if count else {})
+    processes = [spawn.Process(target=_help, args=(task, os.getpid())) for _ in range(count)]
+    try:
+        for process in processes:
+            process.start()
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        yield
+        for process in processes:
+            process.join()
+    finally:
+        for process in processes:
+            with suppress(ValueError, AttributeError):  # of one that was not started
+                process.terminate()
+                process.join()
+
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def _help(task: _Task, parent: int) -> None:
+    import signal
+    import sys
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process, which then ends the others
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _work(task, lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it is gone, even by a kill."""
+    while os.getppid() == parent:
+        time.sleep(_POLL)
+    os._exit(1)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Give torch a number of threads: with equally many, all workers compute the same bits."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,116 @@
+"""How the networks of an experiment are trained and scored: as published, or in minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+PresetName = Literal["paper", "quick"]
+
+NETWORKS = ("psgn", "foldingnet", "atlasnet-sphere", "atlasnet-25")  # of the paper, in the order of its table 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user of an experiment chooses.
+
+    Attributes:
+        preset: `"quick"` or `"paper"`.
+        data: Folder of meshes, or ShapeNet in its published layout; the synthetic experiment needs none.
+        networks: Names of networks; `None` for those of the paper's experiment.
+        seeds: Seeds of the trainings; `None` for the preset's.
+
+    Raises:
+        ValueError: If there is no such preset.
+    """
+
+    preset: PresetName = "quick"
+    data: Path | None = None
+    networks: Sequence[str] | None = None
+    seeds: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.preset not in get_args(PresetName):
+            raise ValueError(f"Argument `preset` must be one of {get_args(PresetName)}, but got {self.preset!r}.")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Numbers that all trainings and scores of an experiment share.
+
+    Attributes:
+        preset: Of `svr_baselines.training`, too.
+        size: Pixels along each side of the images.
+        points: Points of the targets of a training.
+        scored_points: Points of each prediction and its truth when they are scored.
+        clusters: Clusters of input and output DS.
+        seeds: Seeds of the trainings.
+        steps: Steps of each training, or `None` for the epochs of the preset.
+        training: Values of `TrainingConfig` other than the preset's.
+        network_options: Options of networks other than the preset's, by network.
+        background: What shows through transparent pixels.
+        differs: What differs from what was published, in sentences.
+    """
+
+    preset: PresetName
+    size: int = 224
+    points: int = 2500
+    scored_points: int = 2500
+    clusters: int = 500
+    seeds: tuple[int, ...] = (1, 2, 3)
+    steps: int | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    network_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    background: str = "white"
+    differs: tuple[str, ...] = ()
+
+    def training_options(self, views: int | None = None, coordinates: str = "object") -> dict[str, Any]:
+        """Options of the items that a network is trained on, see `svr_baselines.data.opening.DataOptions`."""
+        return self._options(self.points, views, coordinates)
+
+    def scored_options(self, views: int | None = None, coordinates: str = "object") -> dict[str, Any]:
+        """Options of the same items where they are scored: with as many points as predictions."""
+        return self._options(self.scored_points, views, coordinates)
+
+    def test_options(self) -> dict[str, Any]:
+        """Options of the items that it is tested on: one picture of each shape, object-centred."""
+        return self.scored_options(views=1)
+
+    def _options(self, points: int, views: int | None, coordinates: str) -> dict[str, Any]:
+        shared = {"size": self.size, "background": self.background, "coordinates": coordinates}
+        return {**shared, "views": views, "points": points}
+
+
+_SMALL = {"code": 512, "hidden": 256}
+QUICK_NETWORKS: Mapping[str, Mapping[str, Any]] = {
+    "psgn": {"points": 900, **_SMALL},
+    "foldingnet": {"points": 900, **_SMALL},
+    "atlasnet-sphere": {"points": 500, **_SMALL},
+    "atlasnet-25": {"points": 900, **_SMALL},
+}
+
+# Of the experiments on real shapes.
+REAL: Mapping[str, Protocol] = {
+    "paper": Protocol("paper", background="none"),
+    "quick": Protocol(
+        "quick",
+        size=64,
+        points=1000,
+        scored_points=900,
+        clusters=10,
+        seeds=(1,),
+        steps=300,
+        training={"batch_size": 16},
+        network_options=QUICK_NETWORKS,
+        differs=(
+            "Meshes of your own instead of ShapeNet's; one seed instead of three.",
+            "Images of 64 pixels, not 224, over white; 1,000 points of each target in training, and 900 when scored, "
+            "not 2,500.",
+            "Decoders a quarter as large, in bfloat16, with batches of 16, not 64.",
+            "300 steps, but three epochs at least, with one decay of the learning rate; not 120 epochs with three.",
+            "k = 10 instead of 500.",
+        ),
+    ),
+}

@@ -1,0 +1,108 @@
+import json
+
+import ds_cli.experiment
+import pytest
+from ds_command import fails, run
+
+from svr_baselines.experiments import synthetic
+from svr_baselines.experiments.graph import run_jobs
+from svr_baselines.experiments.jobs import Job
+
+pytest.importorskip("torchvision", reason="networks need torchvision: pip install '.[train]'")
+pytest.importorskip("lightning_fabric", reason="training needs Lightning Fabric: pip install '.[train]'")
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """A synthetic experiment whose jobs are all done, with scores that fall and rise as claimed."""
+
+    def results(jobs, context, workers, tell):
+        found = {}
+        for job in jobs:
+            step = job.name.split("/")[1]
+            spread = {"images": int(step[3]) * 100.0, "shapes": int(step[1]) / 1000} if step.startswith("S") else {}
+            if job.name.startswith("score/"):
+                ds = (9 - int(step[3]) + int(step[1]) - 1) / 1000
+                found[job.name] = {"ds": ds, "low": None, "high": None, "truth_ds": 0.01, "share": ds / 0.01}
+                found[job.name] |= {"cd": 0.02, "n": 200, "result": None}
+            else:
+                found[job.name] = {"ds": spread.get(job.name.split("/")[0], 0.0)}
+        return found
+
+    monkeypatch.setattr("svr_baselines.experiments.running.run_jobs", results)
+    monkeypatch.setattr(synthetic.figures, "draw_matrices", lambda plan, series, load: synthetic_figure())
+    return tmp_path / "out"
+
+
+def synthetic_figure():
+    from matplotlib.figure import Figure
+
+    from svr_baselines.experiments.plan import Drawing
+
+    return Drawing("figure-3", Figure(), "caption", "alt")
+
+
+def test_an_experiment_prints_its_table_and_verdicts_and_what_the_preset_changes(finished):
+    result = run("experiment", "synthetic", "--out", finished, "--no-report", "--accelerator", "cpu")
+    assert result.exit_code == 0, result.stderr
+    assert "S1I8 belongs to both series" in result.stderr
+    assert "push networks to recognition. Holds: output DS falls with DS of training images" in result.stdout
+    assert "push networks to reconstruction. Holds: output DS rises" in result.stdout
+    document = json.loads((finished / "results.json").read_text())
+    assert [verdict["holds"] for verdict in document["verdicts"]] == [True, True]
+    assert document["preset"] == "quick"
+    assert document["preset_changes"]
+    assert len(document["rows"]) == 48  # two series of eight steps, three seeds
+
+
+def test_an_interrupted_experiment_says_that_it_goes_on(finished, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("svr_baselines.experiments.running.run_jobs", interrupt)
+    result = run("experiment", "synthetic", "--out", finished, "--no-report")
+    assert result.exit_code == 130
+    assert "interrupted; what is finished is kept in" in result.stderr
+
+
+def test_a_failing_job_is_one_line(finished, monkeypatch, tmp_path):
+    def fail(context):
+        raise ValueError("the disk is full of cats")
+
+    jobs = [Job("data/synthetic", fail, {})]
+    monkeypatch.setattr("svr_baselines.experiments.running.run_jobs", lambda plan, *rest: run_jobs(jobs, *rest))
+    result = run("experiment", "synthetic", "--out", finished, "--no-report", "--workers", "1")
+    assert result.exit_code == 2
+    assert "ds: data/synthetic: the disk is full of cats" in result.stderr
+
+
+def test_missing_packages_are_named_before_the_work(tmp_path, monkeypatch):
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "plotly" else find(name))
+    line = fails("experiment", "synthetic", "--out", tmp_path / "out")
+    assert "experiments need plotly: pip install 'dispersion-score[train,report]'; or --no-report" in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["sythetic"], "must be one of ('synthetic', 'more-images', 'more-shapes', 'more-views'), but got 'sythetic'"),
+        (["more-images"], "must name a folder of meshes"),
+        (["synthetic", "--seeds", "one"], "--seeds must be numbers such as 1,2,3 or 1:3, but got 'one'"),
+        (["synthetic", "--preset", "slow"], "must be one of"),
+        (["synthetic", "--networks", "psgnn"], "psgn"),
+    ],
+)
+def test_bad_options_are_one_line(tmp_path, arguments, text):
+    assert text in fails("experiment", *arguments, "--out", tmp_path / "out")
+
+
+def test_the_demo_is_three_trainings(tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(ds_cli.experiment, "run", lambda plan, out, **options: asked.update(plan=plan, out=out))
+    monkeypatch.setattr("ds_cli.demo.run", ds_cli.experiment.run, raising=False)
+    assert run("demo", "--out", tmp_path / "demo").exit_code == 0
+    assert [arm.step for arm in asked["plan"].arms] == ["S1I1", "S1I8", "S1I8", "S8I8"]

@@ -1,0 +1,47 @@
+"""Work that jobs of the tests do; functions of a module, so that other processes find them."""
+
+import os
+import time
+from pathlib import Path
+
+
+def add(context, *, name, amount, needs=()):
+    """Leave a line for each call, so that a test can count them."""
+    with open(context.out / "calls.txt", "a") as file:
+        file.write(f"{name} {os.getpid()}\n")
+    return {"value": amount}
+
+
+def fail(context, *, text):
+    raise ValueError(text)
+
+
+def wait_for(context, *, file, name):
+    """End when a file is there: by then another process must have made it."""
+    (context.out / f"{name}.here").touch()
+    for _ in range(400):
+        if (context.out / file).exists():
+            return {"found": True}
+        time.sleep(0.05)
+    raise ValueError(f"no {file} in 20 seconds")
+
+
+def sleep_once(context, *, name):
+    """The first call never ends; a later one does."""
+    marker = Path(context.out / f"{name}.begun")
+    if not marker.exists():
+        marker.touch()
+        time.sleep(600)
+    return {"second": True}
+
+
+def threads(context, *, name):
+    import torch
+
+    return {"threads": torch.get_num_threads(), "processes": context.processes}
+
+
+def sleep_with_pid(context, *, name):
+    """Tell the process, and never end."""
+    (context.out / f"{name}.pid").write_text(str(os.getpid()))
+    time.sleep(600)
