@@ -18,7 +18,7 @@ def occupancy_iou(preds: Tensor | np.ndarray, target: Tensor | np.ndarray, thres
     Source: L. Mescheder et al., *Occupancy Networks*, CVPR 2019.
 
     Args:
-        preds: Predicted occupancy, a tensor or array of shape ``(B, ...)``: bool, or floats such as probabilities.
+        preds: Predicted occupancy, a tensor or array of shape ``(B, Q)``: bool, or floats in [0, 1].
         target: True occupancy of the same shape.
         threshold: From which value on a place is occupied; bools need none.
 
@@ -27,8 +27,8 @@ def occupancy_iou(preds: Tensor | np.ndarray, target: Tensor | np.ndarray, thres
 
     Raises:
         TypeError: If occupancy is neither bool nor floating point.
-        ValueError: If shapes or devices differ, there are no places, a value or the threshold is not finite, or a
-            sample is empty in both, where the IoU is undefined.
+        ValueError: If shapes or devices differ or are others, there are no places, a float is not in [0, 1], the
+            threshold is not finite, or a sample is empty in both, where the IoU is undefined.
 
     Example:
         >>> preds = torch.tensor([[0.9, 0.8, 0.1, 0.5]])
@@ -36,6 +36,14 @@ def occupancy_iou(preds: Tensor | np.ndarray, target: Tensor | np.ndarray, thres
         >>> occupancy_iou(preds, target)
         tensor([0.6667])
     """
+    for values, name in ((preds, "preds"), (target, "target")):
+        if getattr(values, "ndim", 2) != 2:
+            raise ValueError(f"Argument `{name}` must have shape (B, Q), but got {tuple(values.shape)}")
+    return iou(preds, target, threshold)
+
+
+def iou(preds: Tensor | np.ndarray, target: Tensor | np.ndarray, threshold: float) -> Tensor:
+    """As `occupancy_iou`, of occupancy of any shape ``(B, ...)``."""
     check_threshold(threshold)
     first, second = (_occupied(values, threshold, name) for values, name in ((preds, "preds"), (target, "target")))
     if first.shape != second.shape or first.device != second.device:
@@ -67,6 +75,6 @@ def _occupied(values: Tensor | np.ndarray, threshold: float, name: str) -> Tenso
         raise ValueError(f"Argument `{name}` must have shape (B, ...) and places, but got {tuple(values.shape)}")
     if values.dtype == torch.bool:
         return values.flatten(1)
-    if not torch.isfinite(values).all():
-        raise ValueError(f"Argument `{name}` must hold finite occupancy, but got NaN or infinite values")
+    if not ((values >= 0) & (values <= 1)).all():  # NaN is neither
+        raise ValueError(f"Argument `{name}` must hold finite occupancy between 0 and 1, but got others")
     return (values.detach() >= threshold).flatten(1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ds_metrics.clouds import Clouds, pack_clouds
-from ds_metrics.functional.occupancy_iou import occupancy_iou
+from ds_metrics.functional.occupancy_iou import iou
 
 
 def voxel_iou(preds: Tensor, target: Tensor, threshold: float = 0.4) -> Tensor:
@@ -20,7 +20,7 @@ def voxel_iou(preds: Tensor, target: Tensor, threshold: float = 0.4) -> Tensor:
     Source: C. Choy et al., *3D-R2N2*, ECCV 2016.
 
     Args:
-        preds: Predicted grids, of shape ``(B, X, Y, Z)``: bool, or floats such as probabilities.
+        preds: Predicted grids, of shape ``(B, X, Y, Z)``: bool, or floats in [0, 1].
         target: True grids of the same shape.
         threshold: From which value on a voxel is occupied.
 
@@ -29,7 +29,7 @@ def voxel_iou(preds: Tensor, target: Tensor, threshold: float = 0.4) -> Tensor:
 
     Raises:
         TypeError: If grids are neither bool nor floating point.
-        ValueError: If shapes differ or are none of grids, a value is not finite, or both grids of a pair are empty.
+        ValueError: If shapes differ or are none of grids, a float is not in [0, 1], or both grids of a pair are empty.
 
     Example:
         >>> target = torch.ones(1, 2, 2, 2, dtype=torch.bool)
@@ -41,7 +41,7 @@ def voxel_iou(preds: Tensor, target: Tensor, threshold: float = 0.4) -> Tensor:
     for grids, name in ((preds, "preds"), (target, "target")):
         if isinstance(grids, Tensor) and grids.ndim != 4:
             raise ValueError(f"Argument `{name}` must have shape (B, X, Y, Z), but got {tuple(grids.shape)}")
-    return occupancy_iou(preds, target, threshold)
+    return iou(preds, target, threshold)
 
 
 def voxelize_clouds(clouds: Clouds, resolution: int, low: float = -1.0, high: float = 1.0) -> Tensor:

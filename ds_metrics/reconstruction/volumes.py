@@ -60,7 +60,7 @@ class OccupancyIoU(MeanOverPairs):
     See `ds_metrics.functional.occupancy_iou`.
 
     As input to ``forward`` and ``update`` the metric accepts ``preds`` and ``target`` of shape ``(B, Q)``, bool or
-    floating point. As output of ``compute`` it returns a scalar tensor between 0 and 1.
+    floats in [0, 1]. As output of ``compute`` it returns a scalar tensor between 0 and 1.
 
     Args:
         threshold: From which value on a place is occupied.

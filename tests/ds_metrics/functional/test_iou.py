@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from ds_metrics.functional import occupancy_iou, voxel_iou, voxelize_clouds
 from ds_metrics.pairwise import backends
 
-MEASURES = [(voxel_iou, 0.4), (occupancy_iou, 0.5)]
+
+def occupancy_of_grids(preds, target, *threshold):
+    flat = (
+        values.flatten(1) if hasattr(values, "flatten") and values.ndim > 2 else values for values in (preds, target)
+    )
+    return occupancy_iou(*flat, *threshold)
+
+
+MEASURES = [(voxel_iou, 0.4), (occupancy_of_grids, 0.5)]
 
 
 def grids(*shape, seed=0):
@@ -50,7 +58,7 @@ def test_laws(seed, threshold):
     for measure, _ in MEASURES:
         value = measure(preds, target, threshold)
         assert torch.equal(measure(target, preds, threshold), value)
-        assert torch.equal(measure(preds * 8, target * 8, threshold * 8), value)
+        assert torch.equal(measure(preds / 8, target / 8, threshold / 8), value)
         assert torch.equal(measure(preds, preds, threshold), torch.ones(2))
         assert ((value >= 0) & (value <= 1)).all()
 
@@ -90,7 +98,16 @@ def test_voxels_refuse(options, message):
         voxelize_clouds([torch.zeros(2, 3), torch.full((2, 3), 0.5)], **options)
 
 
-@pytest.mark.parametrize("measure", [voxel_iou, occupancy_iou])
+def test_points_are_no_occupancy():
+    """Coordinates would give a number, which would mean nothing."""
+    points = torch.rand(2, 50, 3)
+    with pytest.raises(ValueError, match=r"`preds` must have shape \(B, Q\), but got \(2, 50, 3\)"):
+        occupancy_iou(points, points)
+    with pytest.raises(ValueError, match="`target` must hold finite occupancy between 0 and 1, but got others"):
+        occupancy_iou(torch.ones(2, 50), points[..., 0] - 1)
+
+
+@pytest.mark.parametrize("measure", [voxel_iou, occupancy_of_grids])
 def test_refuses(measure):
     full = torch.ones(2, 2, 2, 2)
     for bad, error, message in (
