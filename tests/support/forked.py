@@ -56,6 +56,7 @@ def _run(script, arguments, environment, folder, out, err):
 def forked_dask():
     """Workers of Dask's local clusters that start in here fork as well."""
     import dask
+    import distributed  # noqa: F401  its defaults must be there before, or they go with what is set here
 
     context()
     with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
