@@ -258,9 +258,11 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the trainings.")] = 1,
 ) -> None:
     """Train three networks on a morph from a cube to a sphere: one reconstructs, one recites. Some minutes."""
-    from ds_cli.demo import demonstrate
+    from ds_cli.experiment import run
 
-    demonstrate(out, seed)
+    from svr_baselines.experiments.demonstration import plan
+
+    run(plan(seed), out, workers=None, accelerator="auto", devices=1, report=True)
 
 
 def main() -> None:

@@ -172,10 +172,11 @@ def _parse_ranges(text: str) -> list[float]:
 def _run(build: Callable[[Workers], Summary], out: Path, what: str, processes: int | None, cluster: str | None) -> None:
     """Build, with progress, and tell what was done and what was left out."""
     from ds_cli.progress import progress_bar
-    from ds_cli.reading import available_cores, say
+    from ds_cli.reading import say
     from rich.console import Console
 
     from svr_baselines.building import Workers
+    from svr_baselines.parallel import available_cores
 
     console = Console(stderr=True)
     begun = time.monotonic()

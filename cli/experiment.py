@@ -9,7 +9,6 @@ import typer
 from ds_cli.options import one_line_errors
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table as RichTable
 
     from svr_baselines.experiments.plan import Plan, Table
@@ -63,11 +62,13 @@ def experiment(
 
 def run(plan: Plan, out: Path, workers: int | None, accelerator: str, devices: int, report: bool) -> None:
     """Do an experiment, and say what came of it."""
-    from ds_cli.reading import available_cores, say
+    from ds_cli.reading import say
+    from ds_cli.report import write_page
     from ds_cli.writing import check_folder
     from rich.console import Console
 
     from svr_baselines.experiments import RESULTS, Context, run_experiment
+    from svr_baselines.parallel import available_cores
 
     _check_packages(report)
     check_folder("--out", out)
@@ -85,7 +86,7 @@ def run(plan: Plan, out: Path, workers: int | None, accelerator: str, devices: i
     for name in (RESULTS, *(f"figures/{drawing.name}.png" for drawing in conclusion.drawings)):
         say(stdout, f"wrote {out / name}")
     if report:
-        _report(out, stdout, stderr)
+        write_page([out], out / "report.html")
 
 
 def _check_packages(report: bool) -> None:
@@ -101,22 +102,6 @@ def _check_packages(report: bool) -> None:
         raise ValueError(
             f"experiments need {' and '.join(missing)}: pip install 'dispersion-score[train,report]'{hint}"
         )
-
-
-def _report(out: Path, stdout: Console, stderr: Console) -> None:
-    """All of it on one page."""
-    from functools import partial
-
-    from ds_cli.progress import pairs_progress
-    from ds_cli.reading import available_cores, say
-
-    from svr_baselines.report import read_results, write_report
-
-    page = out / "report.html"
-    stage = partial(pairs_progress, stderr)
-    for line in write_report(read_results([out]), page, stage=stage, workers=available_cores()):
-        say(stderr, f"ds: warning: {line}")
-    say(stdout, f"wrote {page}: {page.stat().st_size / 1e6:.1f} MB")
 
 
 def _has_gpu(accelerator: str) -> bool:

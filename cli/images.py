@@ -9,13 +9,14 @@ from pathlib import Path
 
 from ds_cli.evaluate import check_outputs, report
 from ds_cli.progress import pairs_progress, progress_bar
-from ds_cli.reading import available_cores, parse_numbers
+from ds_cli.reading import parse_numbers
 from rich.console import Console
 
 from ds_metrics.features import Extractor, create_extractor
 from svr_baselines.data import ImageSet, read_images
 from svr_baselines.dispersion import Resources, Scoring
 from svr_baselines.evaluation import evaluate_images
+from svr_baselines.parallel import available_cores
 
 DISTANCE_LABEL = "mean squared difference of features"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from ds_cli.progress import progress_bar
 from rich.console import Console
 
 from svr_baselines.data import ImageSet, ShapeSet, read_shapes
+from svr_baselines.parallel import available_cores
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,6 @@ def parse_numbers(text: str) -> list[int]:
         return list(range(int(first), int(last) + 1)) if colon else [int(part) for part in text.split(",")]
     except ValueError:
         return []
-
-
-def available_cores() -> int:
-    """Cores that this process may use, which may be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def tell_skipped(console: Console, *sets: ShapeSet | ImageSet) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,13 +33,10 @@ def report(
     The shapes are read again from where they were scored; where they are gone or have changed, the page says so and
     shows what it can.
     """
-    from ds_cli.progress import pairs_progress
-    from ds_cli.reading import available_cores, say
+    from ds_cli.reading import say
     from ds_cli.writing import check_file, check_folder
     from rich.console import Console
 
-    from svr_baselines.dispersion import Resources
-    from svr_baselines.report import read_results, write_report
     from svr_baselines.report.turntables import check_format
 
     if out.suffix.lower() not in (".html", ".htm"):
@@ -48,8 +46,30 @@ def report(
     if turntables is not None:
         check_format(film)
         check_folder("--turntables", turntables)
-    stdout, stderr = Console(), Console(stderr=True)
     films: list[Path] = []
+    visit = None if turntables is None else partial(_film, turntables, film, films)
+    write_page(results, out, title=title, store=store, visit=visit)
+    if turntables is not None:
+        say(Console(), f"wrote {len(films)} films to {turntables}")
+
+
+def write_page(
+    results: Sequence[Path],
+    out: Path,
+    title: str | None = None,
+    store: Path | None = None,
+    visit: Callable[[ReportSet, Shapes], None] | None = None,
+) -> None:
+    """Write the page, and say what it lacks and how large it is; see `svr_baselines.report.write_report`."""
+    from ds_cli.progress import pairs_progress
+    from ds_cli.reading import say
+    from rich.console import Console
+
+    from svr_baselines.dispersion import Resources
+    from svr_baselines.parallel import available_cores
+    from svr_baselines.report import read_results, write_report
+
+    stderr = Console(stderr=True)
     missing = write_report(
         read_results(results),
         out,
@@ -57,13 +77,11 @@ def report(
         resources=Resources(store=store),
         stage=partial(pairs_progress, stderr),
         workers=available_cores(),
-        visit=None if turntables is None else partial(_film, turntables, film, films),
+        visit=visit,
     )
     for line in missing:
         say(stderr, f"ds: warning: {line}")
-    say(stdout, f"wrote {out}: {out.stat().st_size / 1e6:.1f} MB")
-    if turntables is not None:
-        say(stdout, f"wrote {len(films)} films to {turntables}")
+    say(Console(), f"wrote {out}: {out.stat().st_size / 1e6:.1f} MB")
 
 
 def _film(folder: Path, kind: str, films: list[Path], one: ReportSet, shapes: Shapes) -> None:

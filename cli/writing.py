@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ds_metrics import _files
 from ds_metrics._files import atomic_write
 
 if TYPE_CHECKING:
@@ -41,12 +41,10 @@ def check_folder(option: str, folder: Path | None) -> None:
 
 def write_json(document: dict[str, Any], json: str | None) -> None:
     """Write what `--json` asks for, if it asks."""
-    text = jsonlib.dumps(document, indent=2, allow_nan=False) + "\n"
     if json == "-":
-        sys.stdout.write(text)
+        sys.stdout.write(_files.format_json(document))
     elif json is not None:
-        with atomic_write(Path(json)) as temporary:
-            temporary.write_text(text)
+        _files.write_json(Path(json), document)
 
 
 def write_figure(figure: Figure, file: Path) -> None:

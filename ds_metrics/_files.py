@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import mmap
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 # What file systems answer, cluster ones above all, that have no locks or can't reserve space: then it goes without.
 NOT_OFFERED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
@@ -42,6 +44,26 @@ def atomic_write(path: Path, scratch: Path | None = None) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, document: Any) -> None:
+    r"""Write what JSON can hold, whole or not at all; refuses NaN and infinity.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp(), "a.json")
+        >>> write_json(file, {"k": 2})
+        >>> file.read_text()
+        '{\n  "k": 2\n}\n'
+    """
+    text = format_json(document)
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def format_json(document: Any) -> str:
+    """The text of what JSON can hold; refuses NaN and infinity."""
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
 @contextmanager

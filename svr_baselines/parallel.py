@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections import deque
@@ -18,6 +19,11 @@ R = TypeVar("R")
 
 _PER_WORKER = 4  # tasks under way: enough that none waits, few enough that a million items are not all in memory
 _MOST_LOSSES = 5  # one after another: then it is not the items' fault
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which may be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_in_order(

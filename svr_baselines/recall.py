@@ -17,9 +17,9 @@ from ds_metrics.features import create_extractor
 from svr_baselines.data.coordinates import to_object
 from svr_baselines.data.item_dataset import ItemDataset
 from svr_baselines.data.manifest import Manifest, Sample, write_manifest
-from svr_baselines.data.thumbnails import make_thumbnails
+from svr_baselines.data.thumbnails import INPUTS, make_thumbnails
 from svr_baselines.recognition import cluster_shapes, oracle_nn, retrieval
-from svr_baselines.training.prediction import ARRAY, INPUTS, TARGETS, sort_samples
+from svr_baselines.training.prediction import ARRAY, TARGETS, sort_samples
 
 Method = Literal["oracle-nn", "retrieval", "clustering"]
 Progress = Callable[[int, int], None]

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+INPUTS = "inputs.npy"  # beside predictions: what the network saw
 PIXELS = 64  # along each side, at most
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +39,8 @@ def draw_matrices(plan: Plan, series: Sequence[str], load: Callable[[str], Any])
     rows = max(len(column) for column in columns)
     figure = _figure(5.2 * len(series), 1.72 * rows + 0.7)
     grid = figure.subplots(rows, 3 * len(series), squeeze=False)
-    tops = _tops(columns, load)
+    matrices = [[[load(_distances(arm, kind)) for kind in range(3)] for arm in arms] for arms in columns]
+    tops = [_top(of_arm[kind] for arms in matrices for of_arm in arms) for kind in range(3)]
     for place, arms in enumerate(columns):
         for line in range(rows):
             for kind, title in enumerate(("images", "shapes", "recons.")):
@@ -47,7 +48,7 @@ def draw_matrices(plan: Plan, series: Sequence[str], load: Callable[[str], Any])
                 ax.set_axis_off()
                 if line >= len(arms):
                     continue
-                matrix = load(_distances(arms[line], kind))
+                matrix = matrices[place][line][kind]
                 if kind < 2:
                     matrix = _by_morph(matrix)
                 ax.imshow(matrix, cmap="RdYlBu_r", vmin=0, vmax=tops[kind], interpolation="nearest")
@@ -189,12 +190,9 @@ def _share_limits(grid: Any) -> None:
             ax.set_ylim(0, top)
 
 
-def _tops(columns: Sequence[Sequence[Arm]], load: Callable[[str], Any]) -> list[float]:
-    """What is red in the matrices of images, shapes and reconstructions."""
-    return [
-        max(float(np.percentile(load(_distances(arm, kind)), 99)) for arms in columns for arm in arms) or 1.0
-        for kind in range(3)
-    ]
+def _top(matrices: Iterable[Any]) -> float:
+    """What is red in matrices of one kind."""
+    return max(float(np.percentile(matrix, 99)) for matrix in matrices) or 1.0
 
 
 def _distances(arm: Arm, kind: int) -> str:

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,11 +19,14 @@ from typing import Any
 
 from ds_metrics._files import atomic_write, lock_folder
 from svr_baselines.experiments.jobs import Context, Finished, Job, check_jobs, read_finished, write_finished
+from svr_baselines.parallel import available_cores
 
 Tell = Callable[[str], None]
 
 _CLAIMS = "jobs/.claims"  # a folder for each job, which is what is locked; and why jobs failed
 _FAILURE = "failure.txt"
+# Libraries that start threads when they are imported read these.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _POLL = 0.5  # seconds between two looks at what others are doing
 
 
@@ -60,7 +63,7 @@ def run_jobs(jobs: Sequence[Job], context: Context, workers: int = 1, tell: Tell
         read_finished(context.out, job)
         _failure_file(context.out, job).unlink(missing_ok=True)
     share = max(1, context.processes // workers)
-    task = _Task(tuple(jobs), replace(context, processes=share), max(1, _cores() // workers))
+    task = _Task(tuple(jobs), replace(context, processes=share), max(1, available_cores() // workers))
     with _helpers(task, workers - 1):
         _work(task, tell)
     return _collect(jobs, context.out)
@@ -78,27 +81,31 @@ def _collect(jobs: Sequence[Job], out: Path) -> dict[str, dict[str, Any]]:
 
 def _work(task: _Task, tell: Tell) -> None:
     """Do jobs until all are finished, have failed, or need one that has."""
-    out = task.context.out
+    finished: set[str] = set()
     with _threads(task.threads):
-        while waiting := _waiting(task.jobs, out):
-            ready = [job for job in waiting if all(read_finished(out, other) for other in job.needs)]
-            if not any(_attempt(job, task, tell) for job in ready):
+        while waiting := _waiting(task.jobs, task.context.out, finished):
+            ready = [job for job in waiting if finished.issuperset(other.name for other in job.needs)]
+            if not any(_attempt(job, task, finished, tell) for job in ready):
                 time.sleep(_POLL)
 
 
-def _waiting(jobs: Sequence[Job], out: Path) -> list[Job]:
-    """Jobs that are to be done."""
+def _waiting(jobs: Sequence[Job], out: Path, finished: set[str]) -> list[Job]:
+    """Jobs that are to be done; the others are added to those that are finished, whose files are read once."""
     hopeless: set[str] = set()
     waiting = []
     for job in jobs:
+        if job.name in finished:
+            continue
         if _failure(out, job) is not None or any(other.name in hopeless for other in job.needs):
             hopeless.add(job.name)
         elif read_finished(out, job) is None:
             waiting.append(job)
+        else:
+            finished.add(job.name)
     return waiting
 
 
-def _attempt(job: Job, task: _Task, tell: Tell) -> bool:
+def _attempt(job: Job, task: _Task, finished: set[str], tell: Tell) -> bool:
     """Do a job, unless another process does or has done it. Says whether it was done here."""
     out = task.context.out
     claim = out / _CLAIMS / job.name
@@ -122,8 +129,8 @@ def _attempt(job: Job, task: _Task, tell: Tell) -> bool:
         write_finished(out, job, Finished(result, seconds))
     finally:
         os.close(lock)
-    done = sum(read_finished(out, other) is not None for other in task.jobs)
-    tell(f"{done} of {len(task.jobs)}  {job.name}  {seconds:.1f} s")
+    _waiting(task.jobs, out, finished)  # what others have finished counts, too
+    tell(f"{len(finished)} of {len(task.jobs)}  {job.name}  {seconds:.1f} s")
     return True
 
 
@@ -141,29 +148,35 @@ def _failure(out: Path, job: Job) -> str | None:
 @contextmanager
 def _helpers(task: _Task, count: int) -> Iterator[None]:
     """Other processes at the same work. They end with the block, and with this process."""
-    spawn = get_context("spawn")
-    # A process whose libraries start threads at import reads this before they do.
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update({name: str(task.threads) for name in _THREADS} if count else {})
-    processes = [spawn.Process(target=_help, args=(task, os.getpid())) for _ in range(count)]
+    spawn, processes = get_context("spawn"), []
     try:
-        for process in processes:
-            process.start()
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+        with _environment(dict.fromkeys(_THREADS, str(task.threads))):
+            for _ in range(count):
+                process = spawn.Process(target=_help, args=(task, os.getpid()))
+                process.start()
+                processes.append(process)
         yield
         for process in processes:
             process.join()
     finally:
         for process in processes:
-            with suppress(ValueError, AttributeError):  # of one that was not started
-                process.terminate()
-                process.join()
+            process.terminate()
+            process.join()
 
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables that processes inherit which are started in the block."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _help(task: _Task, parent: int) -> None:
@@ -193,7 +206,3 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ds_metrics._files import atomic_write
+from ds_metrics._files import write_json
 
 FOLDER = "jobs"  # below that of the experiment: a file for each finished job
 
@@ -109,9 +109,7 @@ def write_finished(out: Path, job: Job, finished: Finished) -> None:
     file = result_file(out, job)
     file.parent.mkdir(parents=True, exist_ok=True)
     document = {"schema": _SCHEMA, "settings": job.settings(), "seconds": finished.seconds, "result": finished.result}
-    text = json.dumps(document, indent=1, allow_nan=False)
-    with atomic_write(file) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_json(file, document)
 
 
 def check_jobs(jobs: Sequence[Job]) -> None:

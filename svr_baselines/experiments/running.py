@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import import_module
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ds_metrics._files import atomic_write
+from ds_metrics._files import atomic_write, write_json
 from svr_baselines.experiments.graph import Tell, run_jobs
 from svr_baselines.experiments.jobs import Context, read_finished
 from svr_baselines.experiments.plan import Conclusion, Plan
@@ -68,9 +67,7 @@ def run_experiment(plan: Plan, context: Context, workers: int = 1, tell: Tell = 
         file.parent.mkdir(exist_ok=True)
         with atomic_write(file) as temporary:
             drawing.figure.savefig(temporary, dpi=150)
-    document = _document(plan, context.out, conclusion)
-    with atomic_write(context.out / RESULTS) as temporary:
-        temporary.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_json(context.out / RESULTS, _document(plan, context.out, conclusion))
     return conclusion
 
 

@@ -6,7 +6,6 @@ but for data of the user's. Ended and called again, each goes on where it was, o
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ds_metrics._files import atomic_write
+from ds_metrics._files import atomic_write, write_json
 from svr_baselines.data.item_dataset import ItemDataset
 from svr_baselines.data.opening import DataOptions, Role, open_data
 from svr_baselines.experiments.jobs import Context
@@ -170,8 +169,7 @@ def _score_predictions(
     document = evaluation.to_json(predictions.names)
     file = context.out / "scores" / f"{name}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(file) as temporary:
-        temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_json(file, document)
     interval, normalized = evaluation.dispersion.clustering.interval, evaluation.dispersion.normalized
     truth = normalized and normalized.truth
     return {

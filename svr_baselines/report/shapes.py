@@ -12,9 +12,8 @@ import numpy.typing as npt
 from svr_baselines.data import ShapeSet, read_shapes
 from svr_baselines.data.formats import ARRAY_SUFFIXES, load_array
 from svr_baselines.data.manifest import DOCUMENT, Sample, read_manifest
+from svr_baselines.data.thumbnails import INPUTS
 from svr_baselines.report.sets import ReportSet, Source
-
-INPUTS = "inputs.npy"
 
 
 @dataclass(frozen=True)

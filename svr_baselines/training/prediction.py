@@ -21,13 +21,13 @@ from svr_baselines.data.coordinates import to_object
 from svr_baselines.data.items import Item
 from svr_baselines.data.manifest import Manifest, Sample, write_manifest
 from svr_baselines.data.points import check_count
-from svr_baselines.data.thumbnails import make_thumbnails
+from svr_baselines.data.thumbnails import INPUTS, make_thumbnails
 from svr_baselines.networks import Network
 from svr_baselines.training.batches import FixedBatches, check_items, coordinates_of, create_loader, read_batches
 from svr_baselines.training.checkpoints import LAST, Checkpoint, read_checkpoint
 from svr_baselines.training.validation import choose_points
 
-ARRAY, TARGETS, INPUTS = "predictions.npy", "targets.npy", "inputs.npy"
+ARRAY, TARGETS = "predictions.npy", "targets.npy"
 
 _BLOCK = 256  # clouds to copy at once
 

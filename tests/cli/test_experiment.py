@@ -103,6 +103,5 @@ def test_bad_options_are_one_line(tmp_path, arguments, text):
 def test_the_demo_is_three_trainings(tmp_path, monkeypatch):
     asked = {}
     monkeypatch.setattr(ds_cli.experiment, "run", lambda plan, out, **options: asked.update(plan=plan, out=out))
-    monkeypatch.setattr("ds_cli.demo.run", ds_cli.experiment.run, raising=False)
     assert run("demo", "--out", tmp_path / "demo").exit_code == 0
     assert [arm.step for arm in asked["plan"].arms] == ["S1I1", "S1I8", "S1I8", "S8I8"]
