@@ -253,6 +253,15 @@ def metrics() -> None:
 
 @app.command()
 @one_line_errors
+def info(json: Json = None) -> None:
+    """Say what is installed here, what is missing and how to get it. Belongs into every bug report."""
+    from ds_cli.info import run
+
+    run(json=json)
+
+
+@app.command()
+@one_line_errors
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the data, the networks and the report.")] = Path("demo"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the trainings.")] = 1,

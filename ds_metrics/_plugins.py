@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 Info = TypeVar("Info")
 
+BROKEN = "can't be loaded: "  # begins what a registry says of such a plug-in
+
 
 def describe_plugin(
     entry: EntryPoint, kind: type[Info], what: str, make: Callable[[str, Callable[..., Any], str, str], Info]
@@ -30,7 +32,7 @@ def describe_plugin(
         def refuse(**options: Any) -> Any:
             raise ValueError(f"{what} {entry.name!r} of package {provider!r} can't be loaded: {reason}")
 
-        return make(entry.name, refuse, f"can't be loaded: {reason}", provider)
+        return make(entry.name, refuse, BROKEN + reason, provider)
 
     try:
         loaded = entry.load()

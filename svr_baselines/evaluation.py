@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -24,6 +23,7 @@ from svr_baselines.dispersion import Dispersion, Resources, Scoring, Stage, scor
 from svr_baselines.inputs import as_clouds
 from svr_baselines.measures import ALL, Recited, SharedSets, explicit, left_out, select_metrics
 from svr_baselines.normalized import unlike_points
+from svr_baselines.versions import package_versions
 
 SCHEMA = 2  # of the result file; readers refuse any other
 _PACKAGES = ("dispersion-score", "torch", "torchmetrics", "numpy", "scipy", "kneed", "trimesh", "pillow")
@@ -202,7 +202,7 @@ def _score(metric: Metric, info: MetricInfo, preds: Clouds, targets: Clouds | No
 def _run(start: float) -> dict[str, Any]:
     """Versions, and the time since ``start``."""
     return {
-        "versions": {package: version(package) for package in _PACKAGES} | {"python": platform.python_version()},
+        "versions": package_versions(_PACKAGES) | {"python": platform.python_version()},
         "seconds": round(time.perf_counter() - start, 3),
     }
 

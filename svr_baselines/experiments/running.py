@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from svr_baselines.experiments.graph import Tell, run_jobs
 from svr_baselines.experiments.jobs import Context, read_finished
 from svr_baselines.experiments.plan import Conclusion, Plan
 from svr_baselines.experiments.protocol import Options
+from svr_baselines.versions import package_versions
 
 EXPERIMENTS = ("synthetic", "more-images", "more-shapes", "more-views")
 RESULTS = "results.json"
@@ -101,7 +101,7 @@ def _provenance(plan: Plan, out: Path) -> Mapping[str, Any]:
     seconds = {name: found.seconds for name, found in finished.items() if found is not None}
     return {
         "protocol": protocol,
-        "versions": {package: version(package) for package in _PACKAGES},
+        "versions": package_versions(_PACKAGES),
         "jobs": {job.name: job.key() for job in plan.jobs()},
         "seconds": seconds,
     }
