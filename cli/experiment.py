@@ -31,6 +31,9 @@ def experiment(
         str | None, typer.Option(help="By commas; those of the paper's experiment unless given.")
     ] = None,
     seeds: Annotated[str | None, typer.Option(metavar="1|1,2,3|1:3", help="Of the trainings; the preset's.")] = None,
+    clusters: Annotated[
+        int | None, typer.Option(min=1, help="Clusters of all Dispersion Scores; the preset's.")
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -52,7 +55,7 @@ def experiment(
     numbers = None if seeds is None else parse_numbers(seeds)
     if numbers is not None and not numbers:
         raise ValueError(f"--seeds must be numbers such as 1,2,3 or 1:3, but got {seeds!r}")
-    options = Options(preset, data, None if networks is None else networks.split(","), numbers)  # type: ignore[arg-type]
+    options = Options(preset, data, None if networks is None else networks.split(","), numbers, clusters)  # type: ignore[arg-type]
     plan = plan_experiment(name, options)
     stderr = Console(stderr=True)
     for line in plan.protocol.differs:

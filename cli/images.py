@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ds_metrics.features import Extractor, create_extractor
 from svr_baselines.data import ImageSet, read_images
+from svr_baselines.devices import find_device
 from svr_baselines.dispersion import Resources, Scoring
 from svr_baselines.evaluation import evaluate_images
 from svr_baselines.parallel import available_cores
@@ -84,16 +85,3 @@ def parse_views(text: str | None) -> list[int] | None:
     if not views or min(views) < 0:
         raise ValueError(f"--views must be numbers such as '0', '1,5' or '1:23', but got {text!r}")
     return views
-
-
-def find_device(text: str) -> str:
-    """A device by its name; ``"auto"`` is a CUDA GPU if there is one."""
-    import torch
-
-    if text == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=text)
-    except (RuntimeError, AssertionError) as error:  # AssertionError: torch without CUDA
-        raise ValueError(f"--device can't be {text!r} here: {str(error).partition(chr(10))[0]}") from error
-    return text

@@ -189,6 +189,9 @@ def recall(
     part: Annotated[str, typer.Option(metavar="test|validation", help="Part of the data to predict.")] = "test",
     clusters: Annotated[int, typer.Option(min=1, help="Clusters of the training shapes, for clustering.")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Of the clustering.")] = 0,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", help="Where images are turned into features.")
+    ] = "auto",
     images: Images = None,
     views: Views = None,
     points: Points = None,
@@ -209,7 +212,16 @@ def recall(
     options = _merge(DataOptions(), views, points, None, background, crop, size)
     train_set, test_set = (open_data(data, role, options, images) for role in ("train", part))  # type: ignore[arg-type]
     with progress_bar(Console(stderr=True), f"reading for {method}", "samples") as tell:
-        written = recall(method, train_set, test_set, out, k=clusters, seed=seed, progress=tell)  # type: ignore[arg-type]
+        written = recall(
+            method,  # type: ignore[arg-type]
+            train_set,
+            test_set,
+            out,
+            k=clusters,
+            seed=seed,
+            device=device,
+            progress=tell,
+        )
     say(Console(), f"{written}: {len(test_set)} shapes; ds eval {written} --target {out / 'targets.npy'}")
 
 

@@ -18,6 +18,7 @@ from svr_baselines.data.coordinates import to_object
 from svr_baselines.data.item_dataset import ItemDataset
 from svr_baselines.data.manifest import Manifest, Sample, write_manifest
 from svr_baselines.data.thumbnails import INPUTS, make_thumbnails
+from svr_baselines.devices import find_device
 from svr_baselines.recognition import cluster_shapes, oracle_nn, retrieval
 from svr_baselines.training.prediction import ARRAY, TARGETS, sort_samples
 
@@ -41,6 +42,7 @@ def recall(
     k: int = 500,
     seed: int = 0,
     features: str = "vgg16",
+    device: str | torch.device = "auto",
     progress: Progress | None = None,
 ) -> Path:
     """Write what recognition alone predicts for each item of a test set.
@@ -57,6 +59,7 @@ def recall(
         k: Clusters of `"clustering"`; a set of fewer shapes is refused.
         seed: Seed of the clustering.
         features: What images are compared by, see `ds_metrics.features.create_extractor`.
+        device: Where features are computed; `"auto"` is the GPU if there is one.
         progress: Is told how many items of how many are read.
 
     Returns:
@@ -71,7 +74,7 @@ def recall(
         if len(dataset) == 0:
             raise ValueError(f"Argument `{name}` must hold items, but is empty.")
     total = len(train_set) + len(test_set)
-    extractor = None if method == "oracle-nn" else create_extractor(features)
+    extractor = None if method == "oracle-nn" else create_extractor(features, device=find_device(device))
     train = _read(train_set, extractor, progress, 0, total)
     test = _read(test_set, extractor, progress, len(train_set), total)
     recalled = _recall(method, train, test, k, seed)
@@ -110,7 +113,7 @@ def _read(dataset: ItemDataset, extractor: Any, progress: Progress | None, start
         inputs.append(make_thumbnails(item.image[None])[0])
         points.append(to_object(item.points, item.rotation) if viewer else item.points)
         if extractor is not None:
-            features.append(extractor([item.image])[0])  # on a CPU more at once are no faster
+            features.append(extractor([item.image])[0])
         if progress is not None:
             progress(start + index + 1, total)
     samples, order = sort_samples(written)

@@ -8,7 +8,7 @@ from typing import Any
 from svr_baselines.building.renders import RANGES
 from svr_baselines.experiments import figures
 from svr_baselines.experiments.plan import Conclusion, Plan, Row, choose_networks, make_arm, scores_of
-from svr_baselines.experiments.protocol import REAL, Options
+from svr_baselines.experiments.protocol import REAL, Options, choose_protocol
 from svr_baselines.experiments.real_data import plan_data
 from svr_baselines.experiments.tables import scores_table
 from svr_baselines.experiments.verdict import judge
@@ -22,7 +22,7 @@ _CLAIM = (
 
 def plan(options: Options) -> Plan:
     """Plan the experiment."""
-    protocol = REAL[options.preset]
+    protocol = choose_protocol(options, REAL)
     data = plan_data(options, protocol, RANGES, views=1, layout_will_do=False)
     arms = [
         make_arm(

@@ -7,7 +7,7 @@ from typing import Any
 
 from svr_baselines.experiments import figures
 from svr_baselines.experiments.plan import Conclusion, Plan, Row, choose_networks, make_arm, make_reference, scores_of
-from svr_baselines.experiments.protocol import NETWORKS, REAL, Options
+from svr_baselines.experiments.protocol import NETWORKS, REAL, Options, choose_protocol
 from svr_baselines.experiments.real_data import plan_data
 from svr_baselines.experiments.tables import coordinates_table
 from svr_baselines.experiments.verdict import judge
@@ -24,7 +24,7 @@ _CLAIM = (
 
 def plan(options: Options) -> Plan:
     """Plan the experiment."""
-    protocol = REAL[options.preset]
+    protocol = choose_protocol(options, REAL)
     data = plan_data(options, protocol, [AROUND], views=1, layout_will_do=True)
     sets = data.seen_within(AROUND)
     arms = [

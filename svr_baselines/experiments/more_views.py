@@ -8,7 +8,7 @@ from typing import Any
 from svr_baselines.experiments import figures
 from svr_baselines.experiments.more_shapes import AROUND
 from svr_baselines.experiments.plan import Conclusion, Plan, Row, choose_networks, make_arm, scores_of
-from svr_baselines.experiments.protocol import REAL, Options
+from svr_baselines.experiments.protocol import REAL, Options, choose_protocol
 from svr_baselines.experiments.real_data import plan_data
 from svr_baselines.experiments.tables import scores_table
 from svr_baselines.experiments.verdict import judge
@@ -20,7 +20,7 @@ _CLAIM = "More views of each shape make viewer-centred networks reconstruct more
 
 def plan(options: Options) -> Plan:
     """Plan the experiment."""
-    protocol = REAL[options.preset]
+    protocol = choose_protocol(options, REAL)
     data = plan_data(options, protocol, [AROUND], views=max(VIEWS), layout_will_do=True)
     sets = data.seen_within(AROUND)
     arms = [

@@ -15,6 +15,8 @@ from svr_baselines.experiments.verdict import Verdict
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+DATA = "data/"  # begins the names of jobs that build data
+
 Results = Mapping[str, Mapping[str, Any]]
 
 
@@ -127,6 +129,10 @@ class Plan:
                 _collect(job, found)
         return list(found.values())
 
+    def building(self) -> list[Job]:
+        """Those of the jobs that build data."""
+        return [job for job in self.jobs() if job.name.startswith(DATA)]
+
     def rows(self, results: Results) -> tuple[Row, ...]:
         """Scores of all arms."""
         return tuple(_row(arm, results) for arm in (*self.arms, *self.references))
@@ -192,7 +198,7 @@ def make_arm(
         keep_distances: Whether to keep the distances, to be drawn.
     """
     group = group or step
-    options = protocol.training_options(views, coordinates)
+    options, at = protocol.training_options(views, coordinates), _at(protocol)
     run = f"{group}/{network}-{seed}"
     changes: dict[str, Any] = dict(protocol.training)
     if network in protocol.network_options:
@@ -205,9 +211,10 @@ def make_arm(
         tuple(needs),
     )
     score = Job(
-        f"score/{run}",
+        f"score/{at}/{run}",
         work.predict_and_score,
         {"run": f"runs/{run}", "data": dict(test), "options": protocol.test_options(), "name": run, "seed": 0}
+        | {"result": f"scores/{at}/{run}.json"}
         | {"clusters": protocol.clusters, "points": protocol.scored_points}
         | {"distances": f"distances/{run}.npy" if keep_distances else None},
         (trained,),
@@ -216,7 +223,7 @@ def make_arm(
         return Arm(series, step, x, network, seed, score)
     images, shapes = (
         Job(
-            f"{kind}/{name}",
+            f"{kind}/{at}/{name}",
             function,
             {"data": dict(train), "options": protocol.scored_options(views, axes), "clusters": protocol.clusters}
             | {"seed": 0, "distances": f"distances/{name}/{kind}.npy" if keep_distances else None},
@@ -232,14 +239,21 @@ def make_arm(
 
 def make_reference(protocol: Protocol, method: str, data: Mapping[str, Any], needs: Sequence[Job]) -> Arm:
     """Make the job of a reference of pure recognition, see `svr_baselines.recall`."""
+    name = f"recall/{_at(protocol)}/{method}"
     job = Job(
-        f"recall/{method}",
+        name,
         work.recall_and_score,
-        {"method": method, "data": dict(data), "options": protocol.test_options(), "name": f"recall/{method}"}
+        {"method": method, "data": dict(data), "options": protocol.test_options(), "name": name}
+        | {"result": f"scores/{name}.json"}
         | {"clusters": protocol.clusters, "k": protocol.clusters, "seed": 0},
         tuple(needs),
     )
     return Arm("recognition", method, 0.0, method, None, job)
+
+
+def _at(protocol: Protocol) -> str:
+    """Part of the names of scores: at other numbers of clusters they are others, of the same trainings."""
+    return f"k{protocol.clusters}"
 
 
 def _collect(job: Job, found: dict[str, Job]) -> None:

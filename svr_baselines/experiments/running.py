@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import import_module
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from ds_metrics._files import atomic_write, write_json
+from svr_baselines.data.opening import Role
+from svr_baselines.experiments import work
 from svr_baselines.experiments.graph import Tell, run_jobs
 from svr_baselines.experiments.jobs import Context, read_finished
 from svr_baselines.experiments.plan import Conclusion, Plan
@@ -58,8 +61,12 @@ def run_experiment(plan: Plan, context: Context, workers: int = 1, tell: Tell = 
 
     Raises:
         OSError: If the folder can't be written.
-        ValueError: If the folder holds this experiment with other settings, or a job fails.
+        ValueError: If the folder holds this experiment with other settings, the data have too few shapes for the
+            clusters, or a job fails.
     """
+    if building := plan.building():
+        run_jobs(building, context, workers, tell)
+    _check_sizes(plan, context.out)
     results = run_jobs(plan.jobs(), context, workers, tell)
     conclusion = plan.conclude(plan, plan.rows(results), lambda name: np.load(context.out / name, allow_pickle=False))
     for drawing in conclusion.drawings:
@@ -69,6 +76,24 @@ def run_experiment(plan: Plan, context: Context, workers: int = 1, tell: Tell = 
             drawing.figure.savefig(temporary, dpi=150)
     write_json(context.out / RESULTS, _document(plan, context.out, conclusion))
     return conclusion
+
+
+def _check_sizes(plan: Plan, out: Path) -> None:
+    """Find out before the trainings, not after them, that there are too few shapes to be scored."""
+    sizes: dict[str, int] = {}
+    for job in plan.jobs():
+        if "clusters" not in job.arguments:
+            continue
+        data, options, clusters = (job.arguments[name] for name in ("data", "options", "clusters"))
+        part: Role = "train" if job.function in (work.score_images, work.score_shapes) else "test"
+        key = json.dumps([data, options, part])
+        if key not in sizes:
+            sizes[key] = len(work.open_part(out, data, options, part))
+        if sizes[key] <= clusters:
+            raise ValueError(
+                f"Argument `clusters` must be less than the number of shapes, but got {clusters} for the "
+                f"{sizes[key]} of the {part} part."
+            )
 
 
 def _document(plan: Plan, out: Path, conclusion: Conclusion) -> dict[str, Any]:

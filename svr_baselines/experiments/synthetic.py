@@ -9,7 +9,7 @@ from svr_baselines.building.subsets import image_series, shape_series
 from svr_baselines.experiments import figures, work
 from svr_baselines.experiments.jobs import Job
 from svr_baselines.experiments.plan import Conclusion, Plan, Row, Table, choose_networks, make_arm, scores_of
-from svr_baselines.experiments.protocol import QUICK_NETWORKS, Options, Protocol
+from svr_baselines.experiments.protocol import QUICK_NETWORKS, Options, Protocol, choose_protocol
 from svr_baselines.experiments.tables import scores_table
 from svr_baselines.experiments.verdict import Verdict, judge
 
@@ -57,7 +57,7 @@ def plan(options: Options, series: Mapping[str, Sequence[str]] | None = None, pr
     """
     if options.data is not None:
         raise ValueError(f"Argument `data`: the synthetic experiment builds its own, but got {str(options.data)!r}.")
-    chosen = protocol or PROTOCOLS[options.preset]
+    chosen = protocol or choose_protocol(options, PROTOCOLS)
     build = Job(
         "data/synthetic",
         work.build_synthetic_set,

@@ -17,6 +17,7 @@ import numpy as np
 from ds_metrics._files import atomic_write, write_json
 from svr_baselines.data.item_dataset import ItemDataset
 from svr_baselines.data.opening import DataOptions, Role, open_data
+from svr_baselines.devices import find_device
 from svr_baselines.experiments.jobs import Context
 
 Data = Mapping[str, Any]  # `folder` and `images` of `open_data`
@@ -75,7 +76,8 @@ def score_images(
     from ds_metrics.features import create_extractor
 
     train_set = open_part(context.out, data, options, "train")
-    extractor = create_extractor("vgg16", image_size=train_set.options.size)
+    device = find_device(context.accelerator)
+    extractor = create_extractor("vgg16", image_size=train_set.options.size, device=device)
     features = torch.stack([extractor([train_set[index].image])[0] for index in range(len(train_set))])
     return _score_inputs(context, features, "features", clusters, seed, distances)
 
@@ -98,6 +100,7 @@ def predict_and_score(
     data: Data,
     options: Data,
     name: str,
+    result: str,
     clusters: int,
     points: int,
     seed: int,
@@ -107,12 +110,28 @@ def predict_and_score(
     from svr_baselines.training import predict
 
     test_set = open_part(context.out, data, options, "test")
-    predict(context.out / run, test_set, _predictions(context, name), which="best", points=points)
-    return _score_predictions(context, name, clusters, seed, distances)
+    predict(
+        context.out / run,
+        test_set,
+        _predictions(context, name),
+        which="best",
+        points=points,
+        device=find_device(context.accelerator),
+    )
+    return _score_predictions(context, name, result, clusters, seed, distances)
 
 
 def recall_and_score(
-    context: Context, *, method: str, data: Data, options: Data, name: str, clusters: int, k: int, seed: int
+    context: Context,
+    *,
+    method: str,
+    data: Data,
+    options: Data,
+    name: str,
+    result: str,
+    clusters: int,
+    k: int,
+    seed: int,
 ) -> dict[str, Any]:
     """What recognition alone predicts for the test part, and its scores."""
     from svr_baselines.recall import recall
@@ -122,8 +141,9 @@ def recall_and_score(
         open_part(context.out, data, options, "test"),
     )
     folder = _predictions(context, name)
-    recall(method, train_set, test_set, folder, k=k, seed=seed)  # type: ignore[arg-type]
-    return _score_predictions(context, name, clusters, seed)
+    device = find_device(context.accelerator)
+    recall(method, train_set, test_set, folder, k=k, seed=seed, device=device)  # type: ignore[arg-type]
+    return _score_predictions(context, name, result, clusters, seed)
 
 
 def _predictions(context: Context, name: str) -> Path:
@@ -150,7 +170,7 @@ def _score_inputs(
 
 
 def _score_predictions(
-    context: Context, name: str, clusters: int, seed: int, distances: str | None = None
+    context: Context, name: str, result: str, clusters: int, seed: int, distances: str | None = None
 ) -> dict[str, Any]:
     """Score as `ds eval` does, and write the result file that it writes."""
     from svr_baselines.data import read_shapes
@@ -167,7 +187,7 @@ def _score_predictions(
     assert evaluation.dispersion is not None
     _keep_distances(context, evaluation.dispersion.distances, distances)
     document = evaluation.to_json(predictions.names)
-    file = context.out / "scores" / f"{name}.json"
+    file = context.out / result
     file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, document)
     interval, normalized = evaluation.dispersion.clustering.interval, evaluation.dispersion.normalized
@@ -182,7 +202,7 @@ def _score_predictions(
         "n": len(predictions),
         "clusters": clusters,
         "distances": distances,
-        "result": os.path.relpath(file, context.out),
+        "result": result,
     }
 
 

@@ -13,7 +13,7 @@ from svr_baselines.report.sets import ReportSet
 
 NONE = "&ndash;"
 _WIDTH, _HEIGHT = 150, 16  # of the drawn interval, in pixels
-_MARKS = {True: ("holds", "✓", "Holds"), False: ("fails", "✗", "Does not hold"), None: ("open", "?", "Not tested")}
+_MARKS = {True: ("holds", "✓", "Holds"), False: ("fails", "✗", "Does not hold"), None: ("open", "?", "Undecided")}
 
 
 def text(value: Any) -> str:

@@ -22,6 +22,7 @@ from svr_baselines.data.items import Item
 from svr_baselines.data.manifest import Manifest, Sample, write_manifest
 from svr_baselines.data.points import check_count
 from svr_baselines.data.thumbnails import INPUTS, make_thumbnails
+from svr_baselines.devices import find_device
 from svr_baselines.networks import Network
 from svr_baselines.training.batches import FixedBatches, check_items, coordinates_of, create_loader, read_batches
 from svr_baselines.training.checkpoints import LAST, Checkpoint, read_checkpoint
@@ -84,7 +85,7 @@ def predict(
         check_count("points", points)
     check_items(dataset, "dataset")
     read = read_checkpoint(checkpoint, which)
-    place = _device(device)
+    place = find_device(device)
     network = read.build().to(place)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -211,9 +212,3 @@ def _check_finite(values: Tensor, batch: Item, lack: str) -> None:
     right = torch.isfinite(values).flatten(1).all(dim=1).tolist()
     if bad := [name for name, finite in zip(batch.id, right, strict=True) if not finite]:
         raise ValueError(f"There are {lack}, for {', '.join(bad)}.")
-
-
-def _device(device: str | torch.device) -> torch.device:
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)

@@ -19,7 +19,7 @@ def finished(tmp_path, monkeypatch):
     def results(jobs, context, workers, tell):
         found = {}
         for job in jobs:
-            step = job.name.split("/")[1]
+            step = job.name.split("/")[min(2, job.name.count("/"))]  # kind/k/step
             spread = {"images": int(step[3]) * 100.0, "shapes": int(step[1]) / 1000} if step.startswith("S") else {}
             if job.name.startswith("score/"):
                 ds = (9 - int(step[3]) + int(step[1]) - 1) / 1000
@@ -30,6 +30,7 @@ def finished(tmp_path, monkeypatch):
         return found
 
     monkeypatch.setattr("svr_baselines.experiments.running.run_jobs", results)
+    monkeypatch.setattr("svr_baselines.experiments.work.open_part", lambda *arguments: range(200))
     monkeypatch.setattr(synthetic.figures, "draw_matrices", lambda plan, series, load: synthetic_figure())
     return tmp_path / "out"
 
@@ -53,6 +54,19 @@ def test_an_experiment_prints_its_table_and_verdicts_and_what_the_preset_changes
     assert document["preset"] == "quick"
     assert document["preset_changes"]
     assert len(document["rows"]) == 48  # two series of eight steps, three seeds
+
+
+def test_clusters_of_ones_own_are_told_with_what_differs(finished):
+    result = run("experiment", "synthetic", "--out", finished, "--no-report", "--clusters", 5)
+    assert result.exit_code == 0, result.stderr
+    assert "unlike the paper: k = 5 instead of 2." in result.stderr
+    document = json.loads((finished / "results.json").read_text())
+    assert document["provenance"]["protocol"]["clusters"] == 5
+    assert "Scores at k = 5" in document["table"]["caption"]
+
+
+def test_more_clusters_than_shapes_are_refused(finished):
+    assert "got 200 for the 200 of the t" in fails("experiment", "synthetic", "--out", finished, "--clusters", 200)
 
 
 def test_an_interrupted_experiment_says_that_it_goes_on(finished, monkeypatch):

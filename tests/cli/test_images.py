@@ -141,7 +141,7 @@ def test_bad_images_are_named_or_left_out(folder, tmp_path):
         (("--crop", 50), "6 of 6 images cannot be read"),
         (("--views", "x"), "--views must be numbers such as '0', '1,5' or '1:23', but got 'x'"),
         (("--views", "0"), "R2N2"),
-        (("--device", "abacus"), "--device can't be 'abacus' here"),
+        (("--device", "abacus"), "Argument `device` can't be 'abacus' here"),
         (("--clusters", 6), "must be from 1 to 5"),
     ],
 )

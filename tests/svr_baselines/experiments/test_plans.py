@@ -121,9 +121,9 @@ def test_verdicts_on_growing_ranges(meshes):
 def test_coordinates_are_compared_within_each_network(meshes):
     plan = more_shapes.plan(Options(data=meshes, seeds=[1, 2]))
     assert len(names(plan, "train/")) == 16
-    assert names(plan, "images/") == ["images/OC"]
-    assert names(plan, "shapes/") == ["shapes/OC", "shapes/VC"]
-    assert names(plan, "recall/") == ["recall/oracle-nn", "recall/retrieval", "recall/clustering"]
+    assert names(plan, "images/") == ["images/k10/OC"]
+    assert names(plan, "shapes/") == ["shapes/k10/OC", "shapes/k10/VC"]
+    assert names(plan, "recall/") == [f"recall/k10/{method}" for method in ("oracle-nn", "retrieval", "clustering")]
     level = {"psgn": 1, "foldingnet": 2, "atlasnet-sphere": 3, "atlasnet-25": 4}
 
     def output(arm):  # the networks differ by more than the axes do

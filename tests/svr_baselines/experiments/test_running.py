@@ -56,8 +56,8 @@ def tiny(monkeypatch):
     return protocol
 
 
-def run(name, meshes, out, tell=lambda line: None):
-    plan = plan_experiment(name, Options("quick", meshes, networks=["psgn"]))
+def run(name, meshes, out, tell=lambda line: None, clusters=None):
+    plan = plan_experiment(name, Options("quick", meshes, networks=["psgn"], clusters=clusters))
     run_experiment(plan, Context(out), tell=tell)
     return json.loads((out / "results.json").read_text())
 
@@ -96,6 +96,24 @@ def test_growing_ranges_from_meshes_to_results_and_again_without_work(tiny, mesh
     told = []
     assert run("more-images", meshes, tmp_path, told.append) == document
     assert told == []
+
+
+def test_another_number_of_clusters_scores_the_same_trainings(tiny, meshes, tmp_path):
+    before = run("more-images", meshes, tmp_path)
+    told = []
+    after = run("more-images", meshes, tmp_path, told.append, clusters=1)
+    assert {line.split()[3].split("/")[0] for line in told} == {"images", "shapes", "score"}
+    assert after["rows"][0]["output_ds"] > before["rows"][0]["output_ds"]
+    assert read_result(tmp_path / before["rows"][0]["result"]).conditions.n_clusters == 2
+
+
+def test_more_clusters_than_test_shapes_are_refused_before_any_training(tiny, meshes, tmp_path):
+    with pytest.raises(
+        ValueError, match="must be less than the number of shapes, but got 4 for the 4 of the test part"
+    ):
+        run("more-shapes", meshes, tmp_path, clusters=4)
+    assert not (tmp_path / "runs").exists()
+    assert (tmp_path / "data").exists()
 
 
 def test_axes_and_recognition(tiny, meshes, tmp_path):
@@ -161,6 +179,6 @@ def test_a_training_on_two_devices_runs_in_processes_of_its_own(tiny, meshes, tm
 def test_other_settings_are_refused_in_the_folder(tiny, meshes, tmp_path, monkeypatch):
     run("more-views", meshes, tmp_path)
     for module in (more_images, more_shapes, more_views):
-        monkeypatch.setitem(module.REAL, "quick", replace(tiny, clusters=3))
-    with pytest.raises(ValueError, match="was done with other settings: clusters 2, not 3"):
+        monkeypatch.setitem(module.REAL, "quick", replace(tiny, scored_points=40))
+    with pytest.raises(ValueError, match=r"was done with other settings: .*points 50, not 40"):
         run("more-views", meshes, tmp_path)

@@ -102,10 +102,12 @@ def test_hovering_the_matrix_names_two_shapes(page):
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(*middle)
     page.mouse.move(middle[0] - side * 0.4, middle[1] + side * 0.4, steps=4)
+    settle(page)
     page.wait_for_selector("#tip:not([hidden])")
-    row, column, distance = page.locator("#tip p").all_inner_texts()
+    # At once, as the pointer's last move may still come between two questions.
+    tip = "[...document.querySelectorAll('#tip p')].map(line => line.innerText)"
+    (row, column, distance), cell = page.evaluate(f"[{tip}, matrixState.cell]")
     set_ = page.evaluate("page.set")
-    cell = page.evaluate("matrixState.cell")
     names = [set_["ids"][at] for at in cell]
     assert row.startswith(names[0])
     assert column.startswith(names[1])

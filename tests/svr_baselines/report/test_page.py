@@ -108,7 +108,7 @@ def test_no_sample_is_shown_twice(count):
 def test_verdicts_tables_figures(page):
     texts = " ".join(Texts(page).texts)
     assert page.index("Verdicts</h2>") < page.index("Scores</h2>")
-    for word in ("Holds", "Does not hold", "Not tested", "3.1 ± 0.1", "pictures of 64 pixels", "Table 1"):
+    for word in ("Holds", "Does not hold", "Undecided", "3.1 ± 0.1", "pictures of 64 pixels", "Table 1"):
         assert word in texts
     assert re.search(r'class="holds".*?✓.*?class="fails".*?✗', page, re.DOTALL)
     images = [attributes for attributes in Texts(page).attributes if "alt" in attributes]
