@@ -8,8 +8,8 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torchmetrics import Metric
 
+from ds_metrics._syncing import RecoveringMetric
 from ds_metrics.clouds import PackedClouds
 from ds_metrics.clustering import Clustering, Estimator, Solver, cluster
 from ds_metrics.clustering.interval import check_level
@@ -20,7 +20,7 @@ from ds_metrics.pairwise import AllPairs, GrowingMatrix, Ranks, check_cluster, m
 from ds_metrics.sampling import Choice, SampledClusters, check_estimator, choose_estimator
 
 
-class DispersionScore(Metric):
+class DispersionScore(RecoveringMetric):
     r"""How dispersed samples are: 0 if a network recites a few shapes, larger if it reconstructs.
 
     .. math:: DS = \frac{1}{N} \sum_{i=0}^{N-1} d(x_i, m(x_i))

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from ds_metrics.clouds import Clouds
-from ds_metrics.functional.manifold import check_nearest_k, prdc
+from ds_metrics.functional.manifold import check_nearest_k
 from ds_metrics.functional.matching import coverage, minimum_matching_distance, one_nn_accuracy
 from ds_metrics.functional.occupancy import check_grid, occupancy_divergence
 from ds_metrics.functional.vendi import check_scale, distance_similarity, median_scale, vendi_score
@@ -139,8 +139,7 @@ class _OfManifolds(SetMetric):
 
     def measure(self, sets: SetDistances) -> Tensor:
         """The value for two sets."""
-        values = prdc(sets.matrix("d_gg"), sets.matrix("d_gr"), sets.matrix("d_rr"), self.nearest_k)
-        found: Tensor = getattr(values, self._value)
+        found: Tensor = getattr(sets.prdc(self.nearest_k), self._value)
         return found
 
     def settings(self) -> dict[str, Any]:
@@ -240,7 +239,8 @@ class VendiScore(SetMetric):
     """
 
     higher_is_better = None  # noise is diverse too
-    matrices = ("d_gg", "d_rr")
+    matrices: tuple[str, ...] = ("d_gg", "d_rr")
+    findings = ("scale_used",)
 
     scale_used: float | None
 
@@ -251,6 +251,7 @@ class VendiScore(SetMetric):
                 raise ValueError(f"Argument `scale` must be 'median' or a positive number, but got {scale!r}")
         else:
             check_scale(scale)
+            self.matrices = ("d_gg",)
         self.scale = scale
         self.scale_used = None
 

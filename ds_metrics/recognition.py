@@ -52,6 +52,7 @@ class MemorizationZScore(_AgainstTraining):
 
     higher_is_better = None  # 0 is best: far above it, a model underfits
     plot_lower_bound = None  # type: ignore[assignment]
+    to_train = ("generated", "reference")
 
     def measure(self, sets: SetDistances) -> Tensor:
         """The value for the sets."""
@@ -79,6 +80,7 @@ class OracleNearestNeighbor(_AgainstTraining):
     """
 
     higher_is_better = None
+    to_train = ("reference",)
 
     def measure(self, sets: SetDistances) -> Tensor:
         """The value for the sets."""
@@ -114,6 +116,7 @@ class RecognitionShare(_AgainstTraining):
 
     higher_is_better = False
     plot_upper_bound = 1.0
+    findings = ("recognition", "clustering")
 
     recognition: Recognition | None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,9 +14,11 @@ from torch import Tensor
 
 from ds_metrics.clouds import PackedClouds
 from ds_metrics.clustering import Clustering
-from ds_metrics.pairwise import AllPairs, NearestOf, memory_bytes, resolve_backend
+from ds_metrics.functional.manifold import PRDC, prdc
+from ds_metrics.pairwise import AllPairs, NearestOf, Ranks, memory_bytes, resolve_backend
 from ds_metrics.pairwise.backends import load_backend
 from ds_metrics.pairwise.blocks import pair_distances
+from ds_metrics.pairwise.cluster import open_cluster
 from ds_metrics.pairwise.costs import pairs_per_call, points_per_pair
 from ds_metrics.pairwise.engine import match
 from ds_metrics.pairwise.tiles import Tile
@@ -30,7 +32,8 @@ _PAIRED = 256  # clouds compared one to one at once
 class SetDistances:
     """Chamfer distances between the samples of sets, computed when they are first asked for and then kept.
 
-    Several measures that are given one such object share its matrices.
+    Several measures that are given one such object share its matrices. Under ``with`` they share the processes of
+    ``cluster="local:N"`` too, which end with it.
 
     Args:
         generated: Generated or predicted clouds.
@@ -76,7 +79,18 @@ class SetDistances:
         self.store = store
         self.cluster = cluster
         self.stage = stage
-        self._kept: dict[str, Any] = {}
+        self._kept: dict[Hashable, Any] = {}
+        self._opened: ExitStack | None = None
+        self._shared_cluster: str | None = None
+
+    def __enter__(self) -> SetDistances:
+        self._opened = ExitStack()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        assert self._opened is not None
+        opened, self._opened, self._shared_cluster = self._opened, None, None
+        opened.close()
 
     def clouds(self, side: str) -> PackedClouds:
         """One of the sets: ``"generated"``, ``"reference"`` or ``"train"``.
@@ -95,16 +109,22 @@ class SetDistances:
         Rows are of the first set, columns of the second.
         """
         if name not in self._kept:
-            x, y = (self.clouds(_SETS[letter]) for letter in name[2:])
-            if x is not y:
-                y, x = match(y, x)
-            task = AllPairs(
-                x, None if x is y else y, self.squared, self.backend, self.memory_budget, self.store, self.cluster
-            )
-            with self.stage(f"distances, {_between(name)}"):
-                self._kept[name] = task.run()
+            self._kept[name] = self._matrix(name)
         kept: Tensor = self._kept[name]
         return kept
+
+    def share(self, ranks: Ranks, matrices: Sequence[str], to_train: Sequence[str]) -> None:
+        """Compute matrices, and distances of sets to the training set, by ranks that call this together.
+
+        The first rank keeps them. Sets that are not there are left out.
+        """
+        there = [name for name in matrices if all(getattr(self, _SETS[letter]) is not None for letter in name[2:])]
+        for name in there:
+            if (matrix := self._matrix(name, ranks)) is not None:
+                self._kept[name] = matrix
+        for side in to_train:
+            if (distances := self._to_train(side, ranks)) is not None:
+                self._kept[f"{side} to train"] = distances
 
     def keep(self, name: str, matrix: Tensor) -> None:
         """Take a matrix that was computed elsewhere, at the same settings."""
@@ -129,12 +149,16 @@ class SetDistances:
         """Distance of each cloud of a set to its nearest training cloud, ``(N,)``; bounds rule out most pairs."""
         name = f"{side} to train"
         if name not in self._kept:
-            candidates, x = match(self.clouds("train"), self.clouds(side), "train")
-            with self.stage(f"nearest training shapes of the {side}"):
-                found = NearestOf(x, candidates, self.squared, self.backend, self.store).run()
-            assert found is not None
-            self._kept[name] = torch.from_numpy(found.distance).to(x.points.device)
+            self._kept[name] = self._to_train(side)
         kept: Tensor = self._kept[name]
+        return kept
+
+    def prdc(self, nearest_k: int) -> PRDC:
+        """Precision, recall, density and coverage: all four take the same neighbours."""
+        key = "prdc", nearest_k
+        if key not in self._kept:
+            self._kept[key] = prdc(self.matrix("d_gg"), self.matrix("d_gr"), self.matrix("d_rr"), nearest_k)
+        kept: PRDC = self._kept[key]
         return kept
 
     def train_clusters(self, n_clusters: int | Literal["knee"], seed: int = 0) -> Clustering:
@@ -148,16 +172,41 @@ class SetDistances:
                 backend=self.backend,
                 memory_budget=self.memory_budget,
                 store=self.store,
-                cluster=self.cluster,
+                cluster=self._address(),
             )
 
     def to_medoids(self, clusters: Clustering) -> Tensor:
         """Distances of generated clouds to the training medoids, ``(N, k)``."""
         medoids, x = match(self.clouds("train").take(clusters.medoids), self.clouds("generated"), "train")
         with self.stage("distances to the training medoids"):
-            found = AllPairs(x, medoids, self.squared, self.backend, self.memory_budget, self.store, self.cluster).run()
+            found = self._all_pairs(x, medoids).run()
         assert found is not None
         return found
+
+    def _matrix(self, name: str, ranks: Ranks | None = None) -> Tensor | None:
+        x, y = (self.clouds(_SETS[letter]) for letter in name[2:])
+        if x is not y:
+            y, x = match(y, x)
+        with self.stage(f"distances, {_between(name)}"):
+            return self._all_pairs(x, None if x is y else y, ranks).run(ranks)
+
+    def _all_pairs(self, x: PackedClouds, y: PackedClouds | None, ranks: Ranks | None = None) -> AllPairs:
+        cluster = None if ranks is not None else self._address()
+        return AllPairs(x, y, self.squared, self.backend, self.memory_budget, self.store, cluster)
+
+    def _to_train(self, side: str, ranks: Ranks | None = None) -> Tensor | None:
+        candidates, x = match(self.clouds("train"), self.clouds(side), "train")
+        with self.stage(f"nearest training shapes of the {side}"):
+            found = NearestOf(x, candidates, self.squared, self.backend, self.store).run(ranks)
+        return None if found is None else torch.from_numpy(found.distance).to(x.points.device)
+
+    def _address(self) -> str | None:
+        """Of the cluster, which starts when it is first needed if ``with`` is to end it."""
+        if self.cluster is None or self._opened is None:
+            return self.cluster
+        if self._shared_cluster is None:
+            self._shared_cluster = self._opened.enter_context(open_cluster(self.cluster))
+        return self._shared_cluster
 
 
 def _one_to_one(x: PackedClouds, y: PackedClouds, name: str, squared: bool) -> NDArray[np.float32]:

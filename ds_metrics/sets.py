@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
-from torchmetrics import Metric
 
+from ds_metrics._syncing import RecoveringMetric
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
-from ds_metrics.pairwise import check_backend, check_cluster, memory_bytes
+from ds_metrics.pairwise import Ranks, check_backend, check_cluster, memory_bytes
 from ds_metrics.set_distances import SetDistances
 
 
-class SetMetric(Metric):
+class SetMetric(RecoveringMetric):
     """A measure of a set of generated clouds against a reference set, accumulated batch by batch.
 
     A subclass says what it makes of `SetDistances` in ``measure``. Metrics of one `MetricCollection` share the clouds
     of both sets; those that are computed by ``measure`` of one `SetDistances` share the matrices too. Under distributed
-    training the sets are those of all ranks, and each rank computes.
+    training the sets are those of all ranks, which share the work on what ``matrices`` and ``to_train`` name; the first
+    does the rest and tells the others.
 
     ``forward`` returns the measure of the batch alone, NaN where the batch is too small for one.
 
@@ -29,7 +32,7 @@ class SetMetric(Metric):
         backend: As the next three, see `ds_metrics.pairwise.pairwise_distance`.
         memory_budget: Memory that computing each matrix may take.
         store: Folder that keeps the matrices.
-        cluster: Dask cluster that computes them.
+        cluster: Dask cluster that computes them; not under distributed training.
         kwargs: Options of `torchmetrics.Metric`.
     """
 
@@ -37,7 +40,9 @@ class SetMetric(Metric):
     full_state_update = False
     plot_lower_bound = 0.0
 
-    matrices: ClassVar[tuple[str, ...]] = ()  # that `measure` asks for
+    matrices: tuple[str, ...] = ()  # that `measure` asks for
+    to_train: ClassVar[tuple[str, ...]] = ()  # sets whose distances to the training set it asks for
+    findings: ClassVar[tuple[str, ...]] = ()  # attributes that it sets, beside the value
     needs_train: ClassVar[bool] = False
 
     preds_points: list[Tensor]
@@ -93,7 +98,12 @@ class SetMetric(Metric):
         if preds is None or self._smallest(preds, target) < self._fewest:
             count = 0 if preds is None else self._smallest(preds, target)
             raise ValueError(f"{type(self).__name__} needs at least {self._fewest} clouds a set, but got {count}")
-        return self.measure(self._distances(preds, target, self.store, self.cluster)).to(self.device)
+        shared = self._is_synced and self._to_sync and dist.is_available() and dist.is_initialized()
+        if shared:
+            sets = self._distances(preds, target, self.store)
+            return self._measure_on_ranks(sets, Ranks(self.process_group, self.device)).to(self.device)
+        with self._distances(preds, target, self.store, self.cluster) as sets:
+            return self.measure(sets).to(self.device)
 
     def forward(
         self,
@@ -129,6 +139,21 @@ class SetMetric(Metric):
     def _fewest(self) -> int:
         """Clouds of each set that a value takes at least."""
         return 1
+
+    def _measure_on_ranks(self, sets: SetDistances, ranks: Ranks) -> Tensor:
+        sets.share(ranks, self.matrices, self.to_train)
+
+        def measure() -> bytes:
+            value = self.measure(sets)
+            torch.save((value, {name: getattr(self, name) for name in self.findings}), packed := BytesIO())
+            return packed.getvalue()
+
+        # Through `torch.load`, which puts tensors on the device of this rank.
+        packed = BytesIO(ranks.from_first(measure))
+        value, findings = torch.load(packed, map_location=self.device, weights_only=False)
+        for name, found in findings.items():
+            setattr(self, name, found)
+        return torch.as_tensor(value)
 
     def _smallest(self, preds: PackedClouds, target: PackedClouds | None) -> int:
         return min(len(clouds.lengths) for clouds in (preds, target) if clouds is not None)

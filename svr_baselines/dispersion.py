@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from torch import Tensor
 from ds_metrics import DispersionScore
 from ds_metrics.clustering import Clustering, Curve, Solver, confidence_interval, dispersion_curve
 from ds_metrics.measure import Samples
-from ds_metrics.pairwise import check_cluster, memory_bytes
+from ds_metrics.pairwise import check_cluster, memory_bytes, open_cluster
 from ds_metrics.sampling import choose_estimator
 from svr_baselines.normalized import NormalizedScore, interval_to_json, normalize_score
 
@@ -41,6 +41,15 @@ class Resources:
         memory_bytes(self.memory_budget)
         if self.cluster is not None:
             check_cluster(self.cluster)
+
+    @contextmanager
+    def with_one_cluster(self) -> Iterator[Resources]:
+        """The same, with one cluster for all matrices where ``"local:N"`` would start one for each."""
+        if self.cluster is None:
+            yield self
+            return
+        with open_cluster(self.cluster) as address:
+            yield replace(self, cluster=address)
 
     def options(self, n_samples: int) -> dict[str, Any]:
         """Arguments of `DispersionScore`. What takes minutes is resumable, asked for or not."""

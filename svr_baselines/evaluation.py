@@ -103,31 +103,34 @@ def evaluate(
     infos, left = select_metrics(*available), left_out(*available)
     preds = as_clouds(predictions)
     truth, training = (None if shapes is None else as_clouds(shapes) for shapes in (targets, train))
-    sets = SharedSets(infos, preds, truth, training, scoring, resources, stage)
 
     scores: dict[str, float] = {}
     dispersion: Dispersion | None = None
     recited: Recited | None = None
     settings: dict[str, Any] = {}
-    for info in sorted(infos, key=lambda info: info.factory is not DispersionScore):  # first, as it keeps its matrices
-        if info.factory is DispersionScore:
-            unlike = None if targets is None else unlike_points(predictions, targets)
-            metric, dispersion = score_dispersion(preds, truth, unlike, scoring, sets.resources, stage, keep=sets.keep)
-            scores[info.name] = float(metric.compute())
-            settings["dispersion"] = {**_distance(metric), **dispersion.settings()}
-            continue
-        try:
-            other = sets.create(info)
-            scores[info.name] = _score(other, info, preds, truth, sets)
-        except (ValueError, TypeError, ImportError) as error:
-            if ALL not in metrics or info.name in explicit(metrics):
-                raise
-            left[info.name] = str(error)
-            continue
-        if isinstance(other, SetMetric):
-            settings.setdefault("sets", {"convention": Measure().convention})[info.name] = other.settings()
-        if isinstance(other, RecognitionShare) and other.recognition is not None and train is not None:
-            recited = Recited(other.recognition, tuple(train.names[medoid] for medoid in other.clustering.medoids))
+    with resources.with_one_cluster() as shared:
+        sets = SharedSets(infos, preds, truth, training, scoring, shared, stage)
+        # First the Dispersion Score, as it keeps its matrices.
+        for info in sorted(infos, key=lambda info: info.factory is not DispersionScore):
+            if info.factory is DispersionScore:
+                unlike = None if targets is None else unlike_points(predictions, targets)
+                sources = preds, truth, unlike, scoring, sets.resources, stage
+                metric, dispersion = score_dispersion(*sources, keep=sets.keep)
+                scores[info.name] = float(metric.compute())
+                settings["dispersion"] = {**_distance(metric), **dispersion.settings()}
+                continue
+            try:
+                other = sets.create(info)
+                scores[info.name] = _score(other, info, preds, truth, sets)
+            except (ValueError, TypeError, ImportError) as error:
+                if ALL not in metrics or info.name in explicit(metrics):
+                    raise
+                left[info.name] = str(error)
+                continue
+            if isinstance(other, SetMetric):
+                settings.setdefault("sets", {"convention": Measure().convention})[info.name] = other.settings()
+            if isinstance(other, RecognitionShare) and other.recognition is not None and train is not None:
+                recited = Recited(other.recognition, tuple(train.names[medoid] for medoid in other.clustering.medoids))
     provenance = {
         **_data(predictions, targets),
         **({} if train is None else {"train": {**_source(train), "n_samples": len(train.clouds)}}),

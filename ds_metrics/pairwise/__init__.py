@@ -25,7 +25,7 @@ What computes:
 
 from ds_metrics.pairwise.assignment import Nearest, NearestOf, nearest_clouds
 from ds_metrics.pairwise.backends import check_backend, resolve_backend
-from ds_metrics.pairwise.cluster import check_cluster
+from ds_metrics.pairwise.cluster import check_cluster, open_cluster
 from ds_metrics.pairwise.engine import AllPairs, pairwise_distance
 from ds_metrics.pairwise.incremental import GrowingMatrix
 from ds_metrics.pairwise.memory import memory_bytes
@@ -47,6 +47,7 @@ __all__ = [
     "nearest_clouds",
     "nearest_points",
     "neighbour_distances",
+    "open_cluster",
     "pairwise_distance",
     "report_progress",
     "resolve_backend",

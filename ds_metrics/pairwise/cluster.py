@@ -36,24 +36,37 @@ def connect(cluster: str) -> Iterator[Any]:
     Raises:
         ValueError: If Dask is not installed, the text is neither, or nothing answers at the address.
     """
+    with open_cluster(cluster) as address:
+        import distributed
+
+        try:
+            client = distributed.Client(address, timeout=_CONNECT_SECONDS)
+        except (OSError, ValueError) as error:
+            raise _no_cluster(cluster, str(error)) from error
+        with client:
+            yield client
+
+
+@contextmanager
+def open_cluster(cluster: str) -> Iterator[str]:
+    """The address of a cluster that several matrices share: ``"local:N"`` starts its processes once, and ends them.
+
+    Whatever takes ``cluster=`` takes the address; given ``"local:N"`` itself, each matrix starts processes of its own.
+    The address of a scheduler is returned as it is, and nothing is asked of it.
+
+    Raises:
+        ValueError: If Dask is not installed, or the text is neither.
+    """
     check_cluster(cluster)
+    if not cluster.startswith("local:"):
+        yield cluster
+        return
     import distributed
 
-    if cluster.startswith("local:"):
-        workers = _worker_count(cluster)
-        threads = max(1, torch.get_num_threads() // workers)
-        with (
-            distributed.LocalCluster(workers, threads_per_worker=threads, dashboard_address=None) as started,
-            distributed.Client(started) as client,
-        ):
-            yield client
-        return
-    try:
-        client = distributed.Client(cluster, timeout=_CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
-        raise _no_cluster(cluster, str(error)) from error
-    with client:
-        yield client
+    workers = _worker_count(cluster)
+    threads = max(1, torch.get_num_threads() // workers)
+    with distributed.LocalCluster(workers, threads_per_worker=threads, dashboard_address=None) as started:
+        yield started.scheduler_address
 
 
 def check_cluster(cluster: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import TypeAlias
 
 import numpy as np
@@ -50,7 +50,10 @@ def fill(
         try:
             for tile, values in compute(plan, plan.tiles(finished), counter, ranks, stack):
                 if matrix is not None:
-                    matrix.put(tile, values)
+                    with nullcontext() if ranks is None else ranks.deferring():
+                        matrix.put(tile, values)
+            if ranks is not None:
+                ranks.settle()
         except KeyboardInterrupt as interrupt:
             if not isinstance(matrix, DiskMatrix):
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ class Ranks:
         self._first = 0 if group is None else dist.get_global_rank(group, 0)
         self.rank = dist.get_rank(group)
         self.size = dist.get_world_size(group)
+        self._deferred: Exception | None = None
 
     @property
     def is_first(self) -> bool:
@@ -53,6 +55,18 @@ class Ranks:
         result: Result = outcome[0]
         return result
 
+    @contextmanager
+    def deferring(self) -> Iterator[None]:
+        """Hold back an error of this rank until all can raise it: in their next round of `compute`, or in `settle`."""
+        try:
+            yield
+        except Exception as error:
+            self._deferred = error
+
+    def settle(self) -> None:
+        """Raise on every rank what one of them held back."""
+        self._all_or_none(lambda share: [], [])
+
     def compute(
         self, tiles: Iterator[Tile], compute: Callable[[Tile], NDArray[np.float32]], edge: int
     ) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
@@ -71,11 +85,13 @@ class Ranks:
         self, work: Callable[[list[Tile]], list[NDArray[np.float32]]], share: list[Tile]
     ) -> list[NDArray[np.float32]]:
         """Do this rank's work; if any rank's fails, raise its error on all of them."""
-        values, failure = [], None
-        try:
-            values = work(share)
-        except Exception as error:
-            failure = error
+        values: list[NDArray[np.float32]] = []
+        failure, self._deferred = self._deferred, None
+        if failure is None:
+            try:
+                values = work(share)
+            except Exception as error:
+                failure = error
         failures: list[Exception | None] = [None] * self.size
         dist.all_gather_object(failures, failure, group=self._group)
         for raised in failures:

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
+from ds_metrics._syncing import RecoveringMetric
 from ds_metrics.clouds import Clouds
 
 
-class MeanOverPairs(Metric):
+class MeanOverPairs(RecoveringMetric):
     """Mean of a measure over pairs of a prediction and its truth.
 
     A subclass has an ``update`` that adds what its ``_measure`` makes of the same arguments.

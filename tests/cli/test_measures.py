@@ -3,8 +3,10 @@
 import json
 
 import numpy as np
+import psutil
 import pytest
 from ds_command import fails, run
+from forked import forked_dask
 
 
 @pytest.fixture
@@ -48,3 +50,47 @@ def test_what_is_missing_is_named(three):
     assert "no targets were given" in fails("eval", preds, "--train", train, "--metric", "z-u")
     assert "--train is for metrics that need" in fails("eval", preds, "--target", truth, "--train", train)
     assert "--train is for shapes" in fails("eval", "--images", preds, "--train", train)
+
+
+def processes():
+    """Those that this one has started, but for the server that forks them."""
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+@pytest.fixture
+def clusters(monkeypatch):
+    """Local clusters that start, with the server of processes running before."""
+    distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'dispersion-score[cluster]'")
+    started, start = [], distributed.LocalCluster
+
+    def counted(*arguments, **options):
+        started.append(arguments)
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(distributed, "LocalCluster", counted)
+    with forked_dask():
+        yield started
+
+
+def test_all_on_one_cluster_of_local_processes(three, tmp_path, clusters):
+    preds, truth, train = three
+    before, documents = processes(), []
+    for options in ((), ("--cluster", "local:2")):
+        json_path = tmp_path / f"{len(options)}.json"
+        options = *options, "--metric", "all", "--clusters", 3, "--json", json_path
+        result = run("eval", preds, "--target", truth, "--train", train, *options)
+        assert result.exit_code == 0, result.output
+        documents.append(json.loads(json_path.read_text()))
+        del documents[-1]["provenance"]["seconds"]
+    assert documents[0] == documents[1]
+    assert clusters == [(2,)]
+    assert processes() == before
+
+
+def test_the_cluster_ends_with_an_error(three, tmp_path, clusters):
+    far = tmp_path / "far.npy"
+    np.save(far, np.load(three[0]) * 1e30)
+    before = processes()
+    assert "of a scale whose distances fit float32" in fails("eval", far, "--metric", "ds", "--cluster", "local:1")
+    assert clusters == [(1,)]
+    assert processes() == before

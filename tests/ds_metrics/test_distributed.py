@@ -1,24 +1,13 @@
 """The metrics under real distributed training: one to three gloo processes, uneven shares."""
 
-import socket
-
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
-from forked import context
+from gloo_ranks import SHARES, batches, begin, spawn
 
 from ds_metrics import ChamferDistance, DispersionScore
-from ds_metrics.pairwise import pairwise_distance, tiles
-
-# Batch sizes of each rank.
-SHARES = {
-    "one rank": [[3, 4]],
-    "uneven": [[3, 1, 2], [1]],
-    "a rank without data": [[4, 3], []],
-    "three ranks": [[2], [1, 3], [1]],
-    "three ranks, the first without data": [[], [1, 1], [5]],
-}
+from ds_metrics.pairwise import pairwise_distance
+from ds_metrics.pairwise.store import MemoryMatrix
 
 
 def data():
@@ -26,35 +15,18 @@ def data():
     return torch.rand(7, 20, 3, generator=generator), torch.rand(7, 20, 3, generator=generator)
 
 
-def begin(rank, size, port):
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
-    tiles._LARGEST_EDGE = 2  # so that there are tiles for every rank
-
-
-def spawn(function, size, *args):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with context().Manager() as manager:
-        out = manager.dict()
-        mp.start_processes(function, args=(size, port, out, *args), nprocs=size, start_method="forkserver")
-        return [out[rank] for rank in range(size)]
-
-
 def run(rank, size, port, out, shares, store):
     begin(rank, size, port)
     preds, target = data()
-    start = sum(map(sum, shares[:rank]))
     dispersion, chamfer = DispersionScore(n_clusters=2, incremental=True), ChamferDistance()
     on_disk = DispersionScore(n_clusters=2, store=store)
-    for count in shares[rank]:
-        dispersion.update(preds[start : start + count])
-        on_disk.update(preds[start : start + count])
-        chamfer.update(preds[start : start + count], target[start : start + count])
-        start += count
+    for batch in batches(shares, rank):
+        dispersion.update(preds[batch])
+        on_disk.update(preds[batch])
+        chamfer.update(preds[batch], target[batch])
     out[rank] = {
         "scores": [dispersion.compute().item(), on_disk.compute().item()],
-        "chamfer": chamfer.compute().item() if all(shares) else None,
+        "chamfer": chamfer.compute().item(),
         "labels": dispersion.clustering.labels.tolist(),
         "distances": [None if m.distances is None else m.distances.clone() for m in (dispersion, on_disk)],
         "kept": sum(len(lengths) for lengths in dispersion.preds_lengths),
@@ -73,8 +45,7 @@ def test_ranks_equal_one_process(shares, tmp_path):
     expected = dispersion.compute().item()
     for rank, result in enumerate(results):
         assert result["scores"] == [expected, expected]
-        if all(shares):
-            assert result["chamfer"] == pytest.approx(chamfer.compute().item(), rel=1e-6)
+        assert result["chamfer"] == pytest.approx(chamfer.compute().item(), rel=1e-6)
         assert result["labels"] == dispersion.clustering.labels.tolist()
         assert result["kept"] == sum(shares[rank])
     matrix = pairwise_distance(preds)
@@ -83,17 +54,26 @@ def test_ranks_equal_one_process(shares, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def fill_disk(matrix, tile, values):
+    raise OSError("there is no room")
+
+
 def run_and_fail(rank, size, port, out, reason):
     begin(rank, size, port)
     preds = data()[0][3 * rank : 3 * rank + 3]
     if reason == "distances beyond float32":
         preds = preds * 1e30
+    if reason == "a full disk" and rank == 0:
+        MemoryMatrix.put = fill_disk
     metric = DispersionScore(n_clusters=2, store="/dev/null" if reason == "no store" else None)
-    metric.update(preds)
-    try:
-        metric.compute()
-    except (ValueError, OSError) as error:
-        out[rank] = f"{type(error).__name__}: {error}"
+    errors = []
+    for _ in range(2):  # the second time with more samples: the first error costs nothing but itself
+        metric.update(preds)
+        try:
+            metric.compute()
+        except (ValueError, OSError) as error:
+            errors.append(f"{type(error).__name__}: {error}")
+    out[rank] = errors, sum(len(lengths) for lengths in metric.preds_lengths)
     dist.barrier()
     dist.destroy_process_group()
 
@@ -101,11 +81,17 @@ def run_and_fail(rank, size, port, out, reason):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("reason", "message"),
-    [("distances beyond float32", "ValueError: Argument `x` must be of a scale"), ("no store", "Error: ")],
+    [
+        ("distances beyond float32", "ValueError: Argument `x` must be of a scale"),
+        ("no store", "Error: "),
+        ("a full disk", "OSError: there is no room"),
+    ],
 )
 def test_what_fails_on_one_rank_is_raised_on_all(reason, message):
     results = spawn(run_and_fail, 2, reason)
-    assert message in results[0]
+    errors, kept = results[0]
+    assert [message in error for error in errors] == [True, True]
+    assert kept == 6
     assert results[0] == results[1]
 
 
@@ -192,10 +178,8 @@ def image_data(options):
 def run_images(rank, size, port, out, options, shares):
     begin(rank, size, port)
     metric = DispersionScore(n_clusters=2, **options)
-    start = sum(map(sum, shares[:rank]))
-    for count in shares[rank]:
-        metric.update(image_data(options)[start : start + count])
-        start += count
+    for batch in batches(shares, rank):
+        metric.update(image_data(options)[batch])
     score = metric.compute().item()
     out[rank] = score, metric.clustering.labels.tolist(), metric.distances if rank == 0 else None
     dist.destroy_process_group()

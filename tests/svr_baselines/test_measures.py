@@ -54,6 +54,15 @@ def test_each_matrix_is_computed_once(computed):
     assert found.provenance["train"]["n_samples"] == 9
 
 
+def test_neighbours_are_sought_once_for_precision_recall_density_and_coverage(monkeypatch):
+    sought, prdc = [], set_distances.prdc
+    monkeypatch.setattr(set_distances, "prdc", lambda *args: sought.append(args[-1]) or prdc(*args))
+    names = [name for name in SETS if name.startswith("manifold-")]
+    found = evaluate(shapes(0), shapes(1), names)
+    assert len(found.scores) == 4
+    assert sought == [5]
+
+
 def test_no_matrix_is_kept_that_nobody_asks_for(computed, monkeypatch):
     kept = []
     monkeypatch.setattr(set_distances.SetDistances, "keep", lambda sets, name, matrix: kept.append(name))
