@@ -36,29 +36,38 @@ def print_metrics() -> None:
 
 
 def print_scores(evaluation: Evaluation, console: Console) -> None:
-    """One row a score, with what it takes to read it."""
+    """One row a score, and below what it takes to read the Dispersion Score; `ds metrics` describes the others."""
     found = None if evaluation.dispersion is None else evaluation.dispersion.clustering
     interval = None if found is None else found.interval
     normalized = None if evaluation.dispersion is None else evaluation.dispersion.normalized
     titles = [] if interval is None else [f"{100 * interval.level:.4g} % interval"]
-    table = Table(*map(_column, ["metric", "score", *titles]), "better", "how", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(*map(_column, ["metric", "score", *titles, "better"]), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
-    def add(name: str, value: str, bounds: Interval | Bounds | None, better: str, how: str) -> None:
-        table.add_row(name, value, *[_interval(bounds) for _ in titles], better, how)
+    def add(name: str, value: str, bounds: Interval | Bounds | None, better: str) -> None:
+        table.add_row(name, value, *[_interval(bounds) for _ in titles], better)
 
     for info in evaluation.metrics:
         dispersed = info.name == "dispersion-score"
         value = f"{evaluation.scores[info.name]:.6g}"
-        add(info.name, value, interval if dispersed else None, _better(info), _how(info, evaluation))
+        add(info.name, value, interval if dispersed else None, _better(info))
         if dispersed and normalized is not None:
             score = NONE if normalized.score is None else f"{normalized.score:.4g}"
-            add("DS / truth's DS", score, normalized.interval, "near 1", _of_truth(normalized))
+            add("DS / truth's DS", score, normalized.interval, "near 1")
     console.print(table)
-    if evaluation.dispersion is not None and evaluation.dispersion.no_interval is not None:
-        console.print(f"no confidence interval: {evaluation.dispersion.no_interval}", highlight=False, soft_wrap=True)
+    for line in _notes(evaluation):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _notes(evaluation: Evaluation) -> Iterable[str]:
+    if evaluation.dispersion is not None:
+        yield f"Dispersion Score: {_settings(evaluation.provenance)}"
+        if (normalized := evaluation.dispersion.normalized) is not None:
+            yield _of_truth(normalized)
+        if evaluation.dispersion.no_interval is not None:
+            yield f"no confidence interval: {evaluation.dispersion.no_interval}"
     if evaluation.recited is not None:
-        console.print(_recited(evaluation.recited), highlight=False, soft_wrap=True)
-    console.print(_samples(evaluation.provenance), highlight=False, soft_wrap=True)
+        yield _recited(evaluation.recited)
+    yield _samples(evaluation.provenance)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -121,8 +130,8 @@ def _over_interval(value: str, interval: Interval | Bounds | None) -> str:
 
 def _of_truth(normalized: NormalizedScore) -> str:
     if normalized.truth is None or normalized.reason is not None:
-        return normalized.reason or NONE
-    return f"DS of the ground truth, at the same settings: {normalized.truth.score:.6g}"
+        return f"no share of the truth's DS: {normalized.reason or NONE}"
+    return f"ground truth: {normalized.truth.score:.6g} at the same settings"
 
 
 def _column(title: str) -> Column:
@@ -149,11 +158,9 @@ def _better(info: MetricInfo) -> str:
     return {True: "higher", False: "lower", None: NONE}[higher]
 
 
-def _how(info: MetricInfo, evaluation: Evaluation) -> str:
-    if info.name == "dispersion-score":
-        settings = evaluation.provenance["dispersion"]
-        return (
-            f"k = {settings['n_clusters']}, {settings['n_clusters_chosen']}; {settings['solver']}, "
-            f"{estimator_text(settings['estimator'], settings['sample_size'])}, seed {settings['seed']}"
-        )
-    return info.description
+def _settings(provenance: Mapping[str, Any]) -> str:
+    settings = provenance["dispersion"]
+    return (
+        f"k = {settings['n_clusters']}, {settings['n_clusters_chosen']}; {settings['solver']}, "
+        f"{estimator_text(settings['estimator'], settings['sample_size'])}, seed {settings['seed']}"
+    )
