@@ -1,5 +1,6 @@
 # make demo: install, train three small networks, leave a report.   make test: every check but one.
 # make paper: that one, against the paper's solver, which needs an environment of its own.
+# make package: what is published, tried as it is installed.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,8 +8,9 @@ INSTALLED := $(VENV)/installed
 NATIVE := $(wildcard ds_metrics/_native/*.cpp ds_metrics/_native/*.hpp)
 SANITIZED := build/sanitized
 PAPER := build/paper
+PACKAGE := build/package
 
-.PHONY: demo test sanitized paper format clean
+.PHONY: demo test docs package sanitized paper format clean
 
 demo: $(INSTALLED)
 	$(BIN)/ds demo --out demo
@@ -22,6 +24,10 @@ test: $(INSTALLED)
 	@if $(CXX) -fsanitize=address,undefined build/probe.cpp -o build/probe 2>/dev/null && ldd build/probe | grep -q libasan; \
 	then $(MAKE) --no-print-directory sanitized; \
 	else echo "NOT RUN: the native core under sanitizers, which $(CXX) doesn't have here (gcc on Linux does)."; fi
+
+# The site: build/docs/index.html.
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx -E -W --keep-going -n -q docs build/docs
 
 # The native core built so that reads out of bounds, overflows and the like end its tests, and fuzzed.
 sanitized: $(SANITIZED)/built
@@ -54,6 +60,18 @@ $(PAPER)/installed: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What is published, built as it will be and tried: a source distribution, the wheel made of it, and both of them without
+# the source tree. What it requires, such as torch, is that of the main environment.
+package: $(INSTALLED)
+	rm -rf $(PACKAGE)
+	$(BIN)/python -m build --no-isolation --outdir $(PACKAGE) . > /dev/null
+	$(BIN)/python -m venv $(PACKAGE)/venv
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(echo $(PACKAGE)/venv/lib/python*/site-packages)/main.pth"
+	$(PACKAGE)/venv/bin/python -m pip install --quiet --no-deps $(PACKAGE)/*.whl
+	mkdir $(PACKAGE)/source && tar xzf $(PACKAGE)/*.tar.gz --strip-components=1 -C $(PACKAGE)/source
+	cd $(PACKAGE)/source && rm -rf ds_metrics svr_baselines cli && ../venv/bin/ds info && ../venv/bin/python -m pytest \
+		tests/cli/test_cli.py tests/cli/test_report.py tests/ds_metrics/test_imports.py tests/ds_metrics/native
 
 # Everything but the native core runs from the source tree; only a change of these asks for a new build.
 $(INSTALLED): pyproject.toml setup.py $(NATIVE)

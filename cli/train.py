@@ -46,15 +46,19 @@ def train(
         Path | None, typer.Option(help="Configuration, .toml or .json; options given here go before it.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
-    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs; the preset's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples of a step, over all devices.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of Adam; falls tenfold at three epochs.")] = None,
-    precision: Annotated[str | None, typer.Option(metavar="32-true|bf16-mixed|64-true")] = None,
+    precision: Annotated[
+        str | None, typer.Option(metavar="32-true|bf16-mixed|64-true", help="Of weights and computation.")
+    ] = None,
     clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient; none unless given.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, order and points.")] = None,
     devices: Annotated[int | None, typer.Option(min=1, help="GPUs or processes a node.")] = None,
-    nodes: Annotated[int | None, typer.Option(min=1)] = None,
-    accelerator: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda")] = None,
+    nodes: Annotated[int | None, typer.Option(min=1, help="Machines that take part; 1 unless given.")] = None,
+    accelerator: Annotated[
+        str | None, typer.Option(metavar="auto|cpu|cuda", help="Where to train; a GPU if there is one.")
+    ] = None,
     validation: Annotated[
         Path | None, typer.Option(help="Data to validate on; the validation or test part of DATA unless given.")
     ] = None,
@@ -135,7 +139,9 @@ def predict(
     part: Annotated[str, typer.Option(metavar="test|train|validation|all", help="Part of the data.")] = "test",
     which: Annotated[str, typer.Option(metavar="last|best", help="Checkpoint of the run.")] = "last",
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 32,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda")] = "auto",
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; a GPU if there is one.")
+    ] = "auto",
     images: Images = None,
     views: Views = None,
     points: Annotated[

@@ -94,7 +94,7 @@ class Clustering:
 
     @property
     def score(self) -> float:
-        """The Dispersion Score: inertia per sample (eq. 3 of the paper)."""
+        """The Dispersion Score, which is the inertia per sample (eq. 3 of the paper)."""
         return self.inertia / self.n_samples
 
     @property

@@ -58,7 +58,7 @@ def minimum_matching_distance(d_gr: Matrix) -> Tensor:
 def coverage(d_gr: Matrix) -> Tensor:
     r"""COV: share of the reference samples that are the nearest one of some generated sample (PointFlow, equation 11).
 
-    .. math:: \mathrm{COV} = \frac{1}{R} \left|\{\arg\min_r d(g, r) : g\}\right|
+    .. math:: \mathrm{COV} = \frac{1}{R} \left|\{\mathrm{argmin}_r d(g, r) : g\}\right|
 
     The nearest is sought from each **generated** sample among the reference. Higher is better, but it says nothing of
     quality, and with ``G`` samples it is at most ``G / R`` but for ties. On a tie each of the nearest counts, so that

@@ -67,7 +67,7 @@ class Camera:
 
     @property
     def rotation(self) -> npt.NDArray[np.float64]:
-        """Rows are the camera's axes without roll: X to the right, Y up, Z towards the camera.
+        """Rows are the camera's axes without roll, X to the right, Y up and Z towards the camera.
 
         Z is `direction`, X = (0, 1, 0) x Z and Y = Z x X, both made unit vectors. At the poles, where the first product
         vanishes, X is its limit along the meridian.

@@ -52,7 +52,7 @@ class ImageSet:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 over names and what the images are stored as: equal for equal content, wherever it lies."""
+        """SHA-256 over names and what the images are stored as; equal for equal content, wherever it lies."""
         digest = hashlib.sha256()
         for name, image in zip(self.names, self.digests, strict=True):
             digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + image)

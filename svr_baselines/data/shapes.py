@@ -79,12 +79,12 @@ class ShapeSet:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Folder part of each name: `"chair"` for `"chair/0007"`, empty where there is none."""
+        """Folder part of each name, `"chair"` for `"chair/0007"`; empty where there is none."""
         return tuple(name.rpartition("/")[0] for name in self.names)
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 over names, shapes, dtypes and points: equal for equal content, wherever it lies."""
+        """SHA-256 over names, shapes, dtypes and points; equal for equal content, wherever it lies."""
         digest = hashlib.sha256()
         for name, cloud in zip(self.names, self.clouds, strict=True):
             # Little-endian, so that every machine agrees.

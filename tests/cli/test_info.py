@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+import typer
+from ds_cli.app import app
 from ds_command import fails, run
 
 
@@ -54,3 +56,14 @@ def test_the_shell_completes_commands_and_options(shell):
 
     assert "compare" in complete("ds co")
     assert "--target" in complete("ds eval --t")
+
+
+def test_every_command_and_option_has_help():
+    def walk(command, path):
+        assert command.help, path
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), (path, parameter.name)
+        for name, inner in getattr(command, "commands", {}).items():
+            walk(inner, f"{path} {name}")
+
+    walk(typer.main.get_command(app), "ds")
