@@ -32,7 +32,7 @@ class Recognition:
 
     @property
     def shares(self) -> Tensor:
-        """Share of recognition in each prediction, ``(N,)``; 1: a training medoid recited, 0: the truth reconstructed."""
+        """Share of recognition in each prediction, ``(N,)``; 1: a medoid recited, 0: the truth reconstructed."""
         total = self.to_truth + self.to_medoid
         # Where both are 0 the truth is a medoid: nobody can tell, as where both are equally far.
         return torch.where(total > 0, self.to_truth / total.clamp_min(torch.finfo(total.dtype).tiny), 0.5)
