@@ -1,6 +1,7 @@
-"""What pytest leaves out, that no test is timed, and that workers of pytest-xdist share the cores."""
+"""What pytest leaves out, that no test is timed, that Ctrl-C is heard, and that workers of pytest-xdist share cores."""
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -8,6 +9,10 @@ collect_ignore = ["ds_metrics/pairwise/triton.py"]  # can't be imported without 
 
 settings.register_profile("untimed", deadline=None)  # on a busy machine an example may take long
 settings.load_profile("untimed")
+
+# A job in the background of a script is started deaf to Ctrl-C, and so would be the processes that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before torch is imported, here and in the processes that tests start.
 if "PYTEST_XDIST_WORKER" in os.environ:

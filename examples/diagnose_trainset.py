@@ -16,7 +16,6 @@ all but cubes and spheres, and the shapes are one of either; in "more-images" th
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -79,7 +78,7 @@ def score_set(folder: Path, out: Path, scoring: Scoring) -> dict[str, Path]:
         ("shapes", shapes, evaluate(shapes, scoring=scoring)),
     ):
         files[kind] = out / f"{folder.name}-{kind}.json"
-        files[kind].write_text(json.dumps(evaluation.to_json(samples.names), indent=2) + "\n")
+        evaluation.save(files[kind], samples.names)
     return files
 
 

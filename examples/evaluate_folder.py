@@ -15,7 +15,6 @@ kind.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -77,7 +76,7 @@ def main(
         print(f"  {size / clustering.n_samples:4.0%} of the predictions are near {predicted.names[medoid]}")
     result = out / "result.json"
     out.mkdir(parents=True, exist_ok=True)
-    result.write_text(json.dumps(evaluation.to_json(predicted.names), indent=2) + "\n")
+    evaluation.save(result, predicted.names)
     print(f"wrote {result}", file=sys.stderr)
 
 

@@ -7,12 +7,14 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torchmetrics import Metric
 
 from ds_metrics import DispersionScore, MetricInfo, RecognitionShare, SetMetric
+from ds_metrics._files import write_json
 from ds_metrics.clouds import Clouds
 from ds_metrics.measure import Measure
 from ds_metrics.pairwise import resolve_backend
@@ -48,6 +50,15 @@ class Evaluation:
     provenance: dict[str, Any]
     recited: Recited | None = None
     left_out: dict[str, str] = field(default_factory=dict)
+
+    def save(self, file: str | Path, names: Sequence[str]) -> None:
+        """Write the result file, which `ds compare`, `ds curve` and `ds report` read; whole or not at all.
+
+        Args:
+            file: A ``.json`` file; one that is there is replaced.
+            names: Those of the samples, such as `ShapeSet.names`.
+        """
+        write_json(Path(file), self.to_json(names))
 
     def to_json(self, names: Sequence[str]) -> dict[str, Any]:
         """The result file: scores, clusters by the samples' names, provenance."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ds_metrics._files import atomic_write, write_json
+from ds_metrics._files import atomic_write
 from svr_baselines.data.item_dataset import ItemDataset
 from svr_baselines.data.opening import DataOptions, Role, open_data
 from svr_baselines.devices import find_device
@@ -186,10 +186,9 @@ def _score_predictions(
     evaluation = evaluate(predictions, targets, scoring=Scoring(clusters, seed=seed))
     assert evaluation.dispersion is not None
     _keep_distances(context, evaluation.dispersion.distances, distances)
-    document = evaluation.to_json(predictions.names)
     file = context.out / result
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_json(file, document)
+    evaluation.save(file, predictions.names)
     interval, normalized = evaluation.dispersion.clustering.interval, evaluation.dispersion.normalized
     truth = normalized and normalized.truth
     return {

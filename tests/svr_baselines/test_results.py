@@ -1,6 +1,5 @@
 """What is written is what is read back."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +17,7 @@ def shapes(seed, kinds=("points",) * 12, normalize="auto"):
 
 
 def written(tmp_path, evaluation, predictions):
-    (tmp_path / "result.json").write_text(json.dumps(evaluation.to_json(predictions.names)))
+    evaluation.save(tmp_path / "result.json", predictions.names)
     return read_result(tmp_path / "result.json")
 
 
