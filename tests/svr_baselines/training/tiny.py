@@ -127,7 +127,8 @@ def main(out, options):
     train_set = Shapes(options.get("count", 12), size=size, slow=options.get("slow", 0.0), bad=options.get("bad"))
     config = make_config(**options.get("config", {}))
     summary = train(config, train_set, Shapes(7, size=size, start=100), Path(out), tensorboard=False)
-    print(json.dumps({"rank": summary.rank, "steps": summary.steps}))
+    line = json.dumps({"rank": summary.rank, "steps": summary.steps})
+    sys.stdout.write(f"{line}\n")  # at once, as another rank writes to the same pipe; `print` ends a line by itself
 
 
 if __name__ == "__main__":
