@@ -9,6 +9,8 @@ NATIVE := $(wildcard ds_metrics/_native/*.cpp ds_metrics/_native/*.hpp)
 SANITIZED := build/sanitized
 PAPER := build/paper
 PACKAGE := build/package
+# Another environment finds in the main one what it lacks.
+lend = $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(echo $(1)/lib/python*/site-packages)/main.pth"
 
 .PHONY: demo test docs package sanitized paper format clean
 
@@ -53,7 +55,7 @@ paper: $(INSTALLED)
 $(PAPER)/installed: $(INSTALLED)
 	rm -rf $(PAPER)
 	$(BIN)/python -m venv $(PAPER)
-	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(echo $(PAPER)/lib/python*/site-packages)/main.pth"
+	$(call lend,$(PAPER))
 	$(PAPER)/bin/python -m pip install --quiet '.[paper]'
 	touch $@
 
@@ -67,7 +69,7 @@ package: $(INSTALLED)
 	rm -rf $(PACKAGE)
 	$(BIN)/python -m build --no-isolation --outdir $(PACKAGE) . > /dev/null
 	$(BIN)/python -m venv $(PACKAGE)/venv
-	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(echo $(PACKAGE)/venv/lib/python*/site-packages)/main.pth"
+	$(call lend,$(PACKAGE)/venv)
 	$(PACKAGE)/venv/bin/python -m pip install --quiet --no-deps $(PACKAGE)/*.whl
 	mkdir $(PACKAGE)/source && tar xzf $(PACKAGE)/*.tar.gz --strip-components=1 -C $(PACKAGE)/source
 	cd $(PACKAGE)/source && rm -rf ds_metrics svr_baselines cli && ../venv/bin/ds info && ../venv/bin/python -m pytest \

@@ -34,6 +34,11 @@ def matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return gg, gr, rr
 
 
+def least() -> float:
+    """Mean distance of reference shapes to the nearest generated one."""
+    return matrices()[1].min(axis=0).mean()
+
+
 def dispersion() -> list[Reference]:
     def medoids() -> float:
         import kmedoids
@@ -56,9 +61,6 @@ def matching() -> list[Reference]:
         labels = np.repeat([0, 1], [len(gg), len(rr)])
         near = KNeighborsClassifier(2, metric="precomputed").fit(every, labels).kneighbors(return_distance=False)
         return float((labels[near[:, 0]] == labels).mean())  # with no argument a sample is no neighbour of itself
-
-    def least() -> float:
-        return matrices()[1].min(axis=0).mean()
 
     mmd, cov, nna = "minimum-matching-distance", "coverage", "1-nn-accuracy"
     published, classifier = POINTFLOW.format("lgan_mmd_cov"), "scikit-learn's `KNeighborsClassifier`"
@@ -144,9 +146,6 @@ def training() -> list[Reference]:
         nearest_train = generated.min(axis=1), held_out.min(axis=1)
         found = mannwhitneyu(*nearest_train, alternative="greater", method="asymptotic", use_continuity=False)
         return norm.isf(found.pvalue)
-
-    def least() -> float:
-        return matrices()[1].min(axis=0).mean()
 
     z = partial(own.memorization_z_score, generated, held_out)
     oracle = partial(own.oracle_nn_distance, pairwise_distance(REFERENCE, GENERATED))

@@ -170,8 +170,7 @@ class DispersionScore(RecoveringMetric):
             raise ValueError("DispersionScore needs at least 2 samples, but `update` was never called")
         clouds = PackedClouds(_joined(self.preds_points, not self.incremental), _joined(self.preds_lengths).cpu())
         self._check_size(len(clouds.lengths))
-        shared = self._is_synced and self._to_sync and dist.is_available() and dist.is_initialized()
-        ranks = Ranks(self.process_group, self.device) if shared else None
+        ranks = self._ranks
         if self._estimator(len(clouds.lengths)) == "sampled":
             clustering = self._sampled(clouds).run(ranks)
         elif ranks is not None:

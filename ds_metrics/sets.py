@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from ds_metrics._syncing import RecoveringMetric
@@ -98,10 +97,8 @@ class SetMetric(RecoveringMetric):
         if preds is None or self._smallest(preds, target) < self._fewest:
             count = 0 if preds is None else self._smallest(preds, target)
             raise ValueError(f"{type(self).__name__} needs at least {self._fewest} clouds a set, but got {count}")
-        shared = self._is_synced and self._to_sync and dist.is_available() and dist.is_initialized()
-        if shared:
-            sets = self._distances(preds, target, self.store)
-            return self._measure_on_ranks(sets, Ranks(self.process_group, self.device)).to(self.device)
+        if (ranks := self._ranks) is not None:
+            return self._measure_on_ranks(self._distances(preds, target, self.store), ranks).to(self.device)
         with self._distances(preds, target, self.store, self.cluster) as sets:
             return self.measure(sets).to(self.device)
 

@@ -16,9 +16,10 @@ import lightning as L
 import torch
 import typer
 from small_data import make_pairs, open_pairs
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler, Subset
 from torchmetrics import MetricCollection
+from training_loop import make_network
 
 from ds_metrics import ChamferDistance, DispersionScore
 from ds_metrics.functional import chamfer_distance
@@ -30,17 +31,7 @@ class Reconstruction(L.LightningModule):
 
     def __init__(self, points: int, clusters: int) -> None:
         super().__init__()
-        self.network = nn.Sequential(
-            nn.Conv2d(3, 32, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(32, 64, 3, stride=4, padding=1),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(64 * 8 * 8, 256),
-            nn.ReLU(),
-            nn.Linear(256, 3 * points),
-            nn.Unflatten(1, (points, 3)),
-        )
+        self.network = make_network(points)
         # Attributes of the module, so that Lightning moves them to its device and resets them after each epoch.
         self.metrics = MetricCollection([ChamferDistance(), DispersionScore(n_clusters=clusters)])
         self.truth = DispersionScore(n_clusters=clusters)

@@ -30,6 +30,7 @@ from ds_metrics import (
     MinimumMatchingDistance,
     NormalConsistency,
 )
+from svr_baselines.data import normalize_points
 
 Network = Callable[[str, int], trimesh.Trimesh]  # kind and number of a shape stand for its picture
 
@@ -57,8 +58,7 @@ def sample(meshes: list[trimesh.Trimesh], points: int, seed: int) -> Clouds:
     clouds, normals = [], []
     for mesh in meshes:
         cloud, face = trimesh.sample.sample_surface(mesh, points, seed=seed)
-        centred = cloud - cloud.mean(axis=0)
-        clouds.append(centred / np.linalg.norm(centred, axis=1).max())
+        clouds.append(normalize_points(cloud))
         normals.append(mesh.face_normals[face])
     return Clouds(*(torch.from_numpy(np.stack(values)).float() for values in (clouds, normals)))
 

@@ -113,7 +113,7 @@ def _pairwise() -> list[Part]:
 
 
 def _lack_of_backend(name: str) -> str | None:
-    if name not in ("triton", "kaolin"):
+    if name not in backends.ON_CUDA:
         return backends.lack(name, torch.device("cpu"))
     lack = backends.lack(name, torch.device("cuda"))  # without a GPU too: is what would use it installed?
     return lack or (None if torch.cuda.is_available() else "is installed, but there is no GPU")

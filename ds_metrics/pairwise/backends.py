@@ -21,7 +21,7 @@ from ds_metrics.clouds import PackedClouds
 BACKENDS = ("auto", "native", "triton", "kaolin", "torch")
 FEATURES = "features"  # of vectors instead of clouds: a distance of theirs brings it, users do not name it
 
-_ON_CUDA = ("triton", "kaolin")  # fastest first
+ON_CUDA = ("triton", "kaolin")  # fastest first
 _OLDEST_TRITON = (3, 2)
 _TRITON = "needs Triton 3.2 or newer: `pip install triton` (Linux; torch's CUDA wheels bring it, from torch 2.6 on)"
 _COMPILER = "needs a C compiler at run time: install gcc or clang, or set CC"
@@ -78,7 +78,7 @@ def resolve_backend(backend: str, device: torch.device, dtype: torch.dtype = tor
     if backend == "auto":
         if device.type == "cpu":
             return "native"
-        return next((name for name in _ON_CUDA if lack(name, device) is None), "torch")
+        return next((name for name in ON_CUDA if lack(name, device) is None), "torch")
     reason = lack(backend, device)
     if reason is not None:
         raise ValueError(f"Argument `backend` is {backend!r}, which {reason}")

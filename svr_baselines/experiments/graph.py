@@ -59,12 +59,13 @@ def run_jobs(jobs: Sequence[Job], context: Context, workers: int = 1, tell: Tell
     """
     check_jobs(jobs)
     context.out.mkdir(parents=True, exist_ok=True)
+    left = 0
     for job in jobs:  # before any work: what was done with other settings
-        read_finished(context.out, job)
+        left += read_finished(context.out, job) is None
         _failure_file(context.out, job).unlink(missing_ok=True)
     share = max(1, context.processes // workers)
     task = _Task(tuple(jobs), replace(context, processes=share), max(1, available_cores() // workers))
-    with _helpers(task, workers - 1):
+    with _helpers(task, min(workers, left) - 1):
         _work(task, tell)
     return _collect(jobs, context.out)
 

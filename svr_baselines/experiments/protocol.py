@@ -123,8 +123,5 @@ def choose_protocol(options: Options, protocols: Mapping[str, Protocol]) -> Prot
     """The protocol of a preset, with as many clusters as were asked for."""
     published, chosen = protocols["paper"], protocols[options.preset]
     clusters = chosen.clusters if options.clusters is None else options.clusters
-    if clusters == published.clusters:
-        return replace(chosen, clusters=clusters)
-    return replace(
-        chosen, clusters=clusters, differs=(*chosen.differs, f"k = {clusters} instead of {published.clusters}.")
-    )
+    differs = [f"k = {clusters} instead of {published.clusters}."] if clusters != published.clusters else []
+    return replace(chosen, clusters=clusters, differs=(*chosen.differs, *differs))

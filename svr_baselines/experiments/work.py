@@ -110,14 +110,8 @@ def predict_and_score(
     from svr_baselines.training import predict
 
     test_set = open_part(context.out, data, options, "test")
-    predict(
-        context.out / run,
-        test_set,
-        _predictions(context, name),
-        which="best",
-        points=points,
-        device=find_device(context.accelerator),
-    )
+    folder, device = _predictions(context, name), context.accelerator
+    predict(context.out / run, test_set, folder, which="best", points=points, device=device)
     return _score_predictions(context, name, result, clusters, seed, distances)
 
 
@@ -141,7 +135,7 @@ def recall_and_score(
         open_part(context.out, data, options, "test"),
     )
     folder = _predictions(context, name)
-    device = find_device(context.accelerator)
+    device = context.accelerator
     recall(method, train_set, test_set, folder, k=k, seed=seed, device=device)  # type: ignore[arg-type]
     return _score_predictions(context, name, result, clusters, seed)
 
