@@ -43,8 +43,9 @@ class DispersionScore(RecoveringMetric):
 
     - ``preds``: clouds, ``(B, P, 3)`` or a sequence of ``(P_i, 3)``; with ``distance="features"`` vectors ``(B, D)``;
       with any other distance images, ``(B, 3, H, W)`` or a sequence of ``(3, H_i, W_i)``, uint8 or floats in [0, 1].
-    - ``target``: ignored, so that the metric fits in a ``MetricCollection`` beside `ChamferDistance`.
-    - ``preds_lengths``: valid points of each cloud, ``(B,)``, if ``preds`` is padded.
+    - ``target``: likewise. Only one of the two is scored, by default ``preds``; both are taken, so that the metric fits
+      in a ``MetricCollection`` beside `ChamferDistance`.
+    - ``preds_lengths``, ``target_lengths``: valid points of each cloud, ``(B,)``, if they are padded.
 
     As output of ``compute`` it returns a scalar tensor; ``forward`` returns the score of the batch alone, NaN where
     the batch has too few samples for one. The clusters and distances of the last ``compute`` are on the attributes
@@ -74,6 +75,8 @@ class DispersionScore(RecoveringMetric):
             path, see `ds_metrics.features.VGG16`. Scores on different weights don't compare.
         pooling: For ``"vgg16"``, ``"channel-max"`` (default) or ``"none"``, see there.
         image_size: Pixels to which images are resized, 224 by default.
+        of: Whose dispersion it is: ``"preds"``, or ``"target"`` for that of the ground truth in the same loop. The
+            quotient of the two, at a fixed ``n_clusters``, is the share that predictions have of the truth's.
         kwargs: Options of `torchmetrics.Metric`.
 
     Raises:
@@ -94,6 +97,13 @@ class DispersionScore(RecoveringMetric):
         >>> images.update(torch.full((3, 3, 64, 64), 128, dtype=torch.uint8))
         >>> images.compute()
         tensor(0.)
+
+        Metrics can be divided, which gives the share of the truth's dispersion:
+
+        >>> share = DispersionScore(n_clusters=1) / DispersionScore(n_clusters=1, of="target")
+        >>> share.update(shapes[[0, 0, 0, 1]], shapes[[0, 0, 1, 1]])
+        >>> share.compute()
+        tensor(0.5000)
     """
 
     is_differentiable = False
@@ -101,8 +111,6 @@ class DispersionScore(RecoveringMetric):
     full_state_update = False
     plot_lower_bound = 0.0
 
-    preds_points: list[Tensor]
-    preds_lengths: list[Tensor]
     clustering: Clustering | None
     distances: Tensor | None
     _growing: GrowingMatrix | None
@@ -124,9 +132,12 @@ class DispersionScore(RecoveringMetric):
         weights: str | Path | None = None,
         pooling: str | None = None,
         image_size: int | None = None,
+        of: Literal["preds", "target"] = "preds",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if of not in ("preds", "target"):
+            raise ValueError(f"Argument `of` must be 'preds' or 'target', but got {of!r}")
         if n_clusters != "knee" and (type(n_clusters) is not int or n_clusters < 1):
             raise ValueError(f"Argument `n_clusters` must be 'knee' or a positive integer, but got {n_clusters!r}")
         check_solver(solver)
@@ -151,31 +162,39 @@ class DispersionScore(RecoveringMetric):
         self.incremental = incremental
         self.estimator = estimator
         self.confidence = confidence
-        self.add_state("preds_points", default=[], dist_reduce_fx="cat")
-        self.add_state("preds_lengths", default=[], dist_reduce_fx="cat")
+        self.of = of
+        # Named by what they hold, lest a `MetricCollection` takes predictions and targets for one.
+        self.add_state(f"{of}_points", default=[], dist_reduce_fx="cat")
+        self.add_state(f"{of}_lengths", default=[], dist_reduce_fx="cat")
         self._forget()
         self._begin_growing()
 
-    def update(self, preds: Samples, target: Any = None, preds_lengths: Tensor | None = None) -> None:
-        """Add samples; ``target`` is ignored."""
-        packed = self._checked(preds, preds_lengths)
+    def update(
+        self,
+        preds: Samples,
+        target: Any = None,
+        preds_lengths: Tensor | None = None,
+        target_lengths: Tensor | None = None,
+    ) -> None:
+        """Add samples, of which those of the other side are ignored."""
+        packed = self._checked(*((preds, preds_lengths) if self.of == "preds" else (target, target_lengths)))
         self._forget()
-        self.preds_points.append(packed.points)
-        self.preds_lengths.append(packed.lengths.to(self.device))
+        self._points.append(packed.points)
+        self._lengths.append(packed.lengths.to(self.device))
         self._grow(packed.lengths)
 
     def compute(self) -> Tensor:
         """Score of all samples."""
-        if len(self.preds_lengths) == 0:
+        if len(self._lengths) == 0:
             raise ValueError("DispersionScore needs at least 2 samples, but `update` was never called")
-        clouds = PackedClouds(_joined(self.preds_points, not self.incremental), _joined(self.preds_lengths).cpu())
+        clouds = PackedClouds(_joined(self._points, not self.incremental), _joined(self._lengths).cpu())
         self._check_size(len(clouds.lengths))
         ranks = self._ranks
         if self._estimator(len(clouds.lengths)) == "sampled":
             clustering = self._sampled(clouds).run(ranks)
         elif ranks is not None:
             clustering = self._cluster_on_ranks(clouds, ranks)
-        elif self._growing is not None and self._growing.covers(self.preds_points):
+        elif self._growing is not None and self._growing.covers(self._points):
             self.distances = self._growing.result().to(self.device)
             clustering = self._cluster(self.distances, self.confidence)
         else:
@@ -184,14 +203,20 @@ class DispersionScore(RecoveringMetric):
         self.clustering = clustering
         return self._as_value(clustering.score)
 
-    def forward(self, preds: Samples, target: Any = None, preds_lengths: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        preds: Samples,
+        target: Any = None,
+        preds_lengths: Tensor | None = None,
+        target_lengths: Tensor | None = None,
+    ) -> Tensor:
         """Add samples, and return the score of this batch alone.
 
         torchmetrics' own ``forward`` resets the state while it computes the batch value: a bad batch would take all
         earlier ones with it, and every step would copy the samples so far. Here a batch is checked and added first.
         """
-        self.update(preds, target, preds_lengths)
-        batch = PackedClouds(self.preds_points[-1], self.preds_lengths[-1].cpu())
+        self.update(preds, target, preds_lengths, target_lengths)
+        batch = PackedClouds(self._points[-1], self._lengths[-1].cpu())
         enough = len(batch.lengths) >= self._fewest
         # In this process and in memory, whatever the metric's resources: a step is no place to start a cluster for.
         distances = AllPairs(batch, None, self.squared, self.measure.backend).run() if enough else None
@@ -212,14 +237,26 @@ class DispersionScore(RecoveringMetric):
     def sync(self, *args: Any, **kwargs: Any) -> None:
         """Gather the samples of all ranks; one without samples takes part with none."""
         width, dtype = self._row_on_ranks()
-        if not self.preds_points:
-            self.preds_points.append(torch.empty(0, width, dtype=dtype, device=self.device))
-            self.preds_lengths.append(torch.empty(0, dtype=torch.int64, device=self.device))
+        if not self._points:
+            self._points.append(torch.empty(0, width, dtype=dtype, device=self.device))
+            self._lengths.append(torch.empty(0, dtype=torch.int64, device=self.device))
         super().sync(*args, **kwargs)
 
     def plot(self, val: Any = None, ax: Any = None) -> Any:
         """Plot one or several values, see `torchmetrics.Metric.plot`."""
         return self._plot(val, ax)
+
+    @property
+    def _points(self) -> list[Tensor]:
+        """The samples; a tensor after a sync."""
+        points: list[Tensor] = getattr(self, f"{self.of}_points")
+        return points
+
+    @property
+    def _lengths(self) -> list[Tensor]:
+        """How many points each has; a tensor after a sync."""
+        lengths: list[Tensor] = getattr(self, f"{self.of}_lengths")
+        return lengths
 
     @property
     def _state_dtype(self) -> torch.dtype:
@@ -231,14 +268,14 @@ class DispersionScore(RecoveringMetric):
         """Samples that a score takes at least."""
         return 2 if self.n_clusters == "knee" else int(self.n_clusters) + 1
 
-    def _checked(self, preds: Samples, lengths: Tensor | None) -> PackedClouds:
-        packed = self.measure.pack(preds, lengths, "preds")
+    def _checked(self, samples: Samples, lengths: Tensor | None) -> PackedClouds:
+        packed = self.measure.pack(samples, lengths, self.of)
         points = packed.points.detach().to(self.device)
         # Unpooled features come in half precision, and stay in it for their size.
         points = points if points.dtype == torch.float16 else points.to(self._state_dtype)
-        if self.preds_points and self.preds_points[0].shape[1] != points.shape[1]:
+        if self._points and self._points[0].shape[1] != points.shape[1]:
             raise ValueError(
-                f"Argument `preds` must have {self.preds_points[0].shape[1]} features a sample as before, "
+                f"Argument `{self.of}` must have {self._points[0].shape[1]} features a sample as before, "
                 f"but got {points.shape[1]}"
             )
         return PackedClouds(points, packed.lengths)
@@ -247,7 +284,7 @@ class DispersionScore(RecoveringMetric):
         """Width and dtype of the samples' rows: what a rank without samples needs for its part, which is empty."""
         if self.measure.name == "chamfer":  # points, whose rows are alike everywhere
             return 3, self._state_dtype
-        own = (self.preds_points[0].shape[1], self.preds_points[0].dtype) if self.preds_points else None
+        own = (self._points[0].shape[1], self._points[0].dtype) if self._points else None
         rows = [own]
         if dist.is_available() and dist.is_initialized():
             rows = [None] * dist.get_world_size(self.process_group)
@@ -288,8 +325,8 @@ class DispersionScore(RecoveringMetric):
 
     def _grow(self, lengths: Tensor) -> None:
         """Compute the distances of the last batch, unless the samples before came by another way than `update`."""
-        if self._growing is not None and self._growing.covers(self.preds_points[:-1]):
-            self._growing.append(PackedClouds(self.preds_points[-1], lengths))
+        if self._growing is not None and self._growing.covers(self._points[:-1]):
+            self._growing.append(PackedClouds(self._points[-1], lengths))
 
     def _as_value(self, score: float) -> Tensor:
         return torch.tensor(score, dtype=torch.float32, device=self.device)

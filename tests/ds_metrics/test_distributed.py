@@ -6,6 +6,7 @@ import torch.distributed as dist
 from gloo_ranks import SHARES, batches, begin, spawn
 
 from ds_metrics import ChamferDistance, DispersionScore
+from ds_metrics.functional import dispersion_score
 from ds_metrics.pairwise import pairwise_distance
 from ds_metrics.pairwise.store import MemoryMatrix
 
@@ -20,13 +21,16 @@ def run(rank, size, port, out, shares, store):
     preds, target = data()
     dispersion, chamfer = DispersionScore(n_clusters=2, incremental=True), ChamferDistance()
     on_disk = DispersionScore(n_clusters=2, store=store)
+    share = DispersionScore(n_clusters=2) / DispersionScore(n_clusters=2, of="target")
     for batch in batches(shares, rank):
         dispersion.update(preds[batch])
         on_disk.update(preds[batch])
         chamfer.update(preds[batch], target[batch])
+        share.update(preds[batch], target[batch])
     out[rank] = {
         "scores": [dispersion.compute().item(), on_disk.compute().item()],
         "chamfer": chamfer.compute().item(),
+        "share": share.compute().item(),
         "labels": dispersion.clustering.labels.tolist(),
         "distances": [None if m.distances is None else m.distances.clone() for m in (dispersion, on_disk)],
         "kept": sum(len(lengths) for lengths in dispersion.preds_lengths),
@@ -43,9 +47,11 @@ def test_ranks_equal_one_process(shares, tmp_path):
     dispersion.update(preds)
     chamfer.update(preds, target)
     expected = dispersion.compute().item()
+    share = dispersion.compute() / dispersion_score(target, 2)
     for rank, result in enumerate(results):
         assert result["scores"] == [expected, expected]
         assert result["chamfer"] == pytest.approx(chamfer.compute().item(), rel=1e-6)
+        assert result["share"] == share.item()
         assert result["labels"] == dispersion.clustering.labels.tolist()
         assert result["kept"] == sum(shares[rank])
     matrix = pairwise_distance(preds)

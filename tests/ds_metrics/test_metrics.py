@@ -8,7 +8,7 @@ import torch
 from matplotlib import pyplot
 from torchmetrics import MetricCollection
 
-from ds_metrics import ChamferDistance, DispersionScore, FScore
+from ds_metrics import ChamferDistance, Coverage, DispersionScore, FScore
 from ds_metrics.functional import chamfer_distance, dispersion_score, f_score
 
 
@@ -16,7 +16,13 @@ def clouds(n, seed=0, points=10):
     return torch.rand(n, points, 3, generator=torch.Generator().manual_seed(seed))
 
 
-METRICS = [lambda: DispersionScore(n_clusters=3), DispersionScore, ChamferDistance, lambda: FScore(radius=0.2)]
+METRICS = [
+    lambda: DispersionScore(n_clusters=3),
+    lambda: DispersionScore(n_clusters=3, of="target"),
+    DispersionScore,
+    ChamferDistance,
+    lambda: FScore(radius=0.2),
+]
 
 
 @pytest.mark.parametrize("make", METRICS)
@@ -37,6 +43,7 @@ def test_values_are_those_of_the_functions():
     preds, target = clouds(9), clouds(9, seed=1)
     for metric, expected in (
         (DispersionScore(n_clusters=2), dispersion_score(preds, 2)),
+        (DispersionScore(n_clusters=2, of="target"), dispersion_score(target, 2)),
         (ChamferDistance(w1=0.5, squared=False), chamfer_distance(preds, target, 0.5, squared=False).mean()),
         (FScore(radius=0.2), f_score(target, preds, 0.2).mean()),
     ):
@@ -110,7 +117,7 @@ def test_a_bad_batch_costs_nothing_but_itself(make):
     metric(preds, target)
     for call in (metric, metric.update):
         with pytest.raises(ValueError, match="finite"):
-            call(torch.full((2, 4, 3), torch.nan), target[:2])
+            call(*torch.full((2, 2, 4, 3), torch.nan))
     other.update(preds, target)
     assert torch.equal(metric.compute(), other.compute())
 
@@ -146,6 +153,31 @@ def test_collection_with_chamfer():
     torch.testing.assert_close(collection.compute()["ChamferDistance"], values["ChamferDistance"])
 
 
+def test_collection_with_the_truth_and_the_share_of_it():
+    sides = {"predictions": "preds", "truth": "target"}
+    scores = {name: DispersionScore(n_clusters=2, of=side) for name, side in sides.items()}
+    collection = MetricCollection({**scores, "coverage": Coverage()})
+    share = collection["predictions"] / collection["truth"]
+    preds, target = clouds(10), 2 * clouds(10, seed=1)
+    for _ in range(2):  # epochs
+        for p, t in zip(preds.split(3), target.split(3), strict=True):
+            collection.update(p, t)
+        values = collection.compute()
+        assert torch.equal(values["predictions"], dispersion_score(preds, 2))
+        assert torch.equal(values["truth"], dispersion_score(target, 2))
+        assert torch.equal(share.compute(), values["predictions"] / values["truth"])
+        collection.reset()
+    assert len(collection.compute_groups) == 3
+    alone = DispersionScore(n_clusters=2) / DispersionScore(n_clusters=2, of="target")
+    torch.testing.assert_close(alone(preds, target), values["predictions"] / values["truth"])
+
+
+def test_the_truth_is_missing():
+    metric = DispersionScore(n_clusters=2, of="target")
+    with pytest.raises(TypeError, match=r"`target` must be a .* got NoneType"):
+        metric.update(clouds(4))
+
+
 def test_chamfer_forward_is_differentiable():
     preds = clouds(2).requires_grad_()
     ChamferDistance()(preds, clouds(2, seed=1)).backward()
@@ -170,6 +202,9 @@ def test_padded_and_listed_clouds():
     padded.update(batch, preds_lengths=lengths)
     listed.update([cloud[:n] for cloud, n in zip(batch, lengths, strict=True)])
     assert torch.equal(padded.compute(), listed.compute())
+    truth = DispersionScore(n_clusters=2, of="target")
+    truth.update(clouds(6, seed=1), batch, target_lengths=lengths)
+    assert torch.equal(truth.compute(), listed.compute())
 
 
 @pytest.mark.parametrize(
@@ -183,6 +218,7 @@ def test_padded_and_listed_clouds():
         ({"backend": "cuda"}, "backend"),
         ({"memory_budget": "half"}, "memory_budget"),
         ({"cluster": "local:0"}, "cluster"),
+        ({"of": "truth"}, "of"),
     ],
 )
 def test_refuses_options(options, argument):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +54,7 @@ def test_processes_of_lightning_agree_with_one(tmp_path, monkeypatch):
     assert done.returncode == 0, done.stderr
     assert "Starting with 2 processes" in done.stderr
     header, *_ = done.stdout.splitlines()
-    assert header.split("  ") == ["processes", "ChamferDistance", "DispersionScore", "DS of the ground truth"]
+    assert re.split(" {2,}", header) == ["processes", "CD", "DS", "DS of the truth", "share"]
     several, one = rows(done.stdout)
     assert (several[0], one[0]) == (2, 1)
     assert several[1:] == pytest.approx(one[1:], rel=1e-4, abs=1e-7)
@@ -65,6 +66,7 @@ def test_processes_of_lightning_agree_with_one(tmp_path, monkeypatch):
     assert len(test) == 20
     truth = torch.stack([test[index].points for index in range(19)])
     assert one[3] == pytest.approx(float(dispersion_score(truth, 4)), rel=1e-5)
+    assert one[4] == pytest.approx(one[2] / one[3], rel=1e-3, abs=1e-7)
     # The samples that a DistributedSampler adds would be seen.
     repeated = torch.cat([truth, truth[:1]])
     assert one[3] != pytest.approx(float(dispersion_score(repeated, 4)), rel=1e-3)
