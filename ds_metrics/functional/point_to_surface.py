@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ds_metrics.clouds import Clouds, pack_clouds
 from ds_metrics.functional._nearest import mean_per_cloud, root
+from ds_metrics.functional._surface import Points, closest_points
 
 Meshes: TypeAlias = "Sequence[tuple[ArrayLike | Tensor, ArrayLike | Tensor]]"
-
-Points: TypeAlias = NDArray[np.float64]
-
-_PAIRS = 2**20  # of a point and a triangle at once, which bounds the memory
 
 
 def point_to_surface_distance(
@@ -30,7 +27,7 @@ def point_to_surface_distance(
     with :math:`S` all points of all triangles: exact, no sampling. Euclidean unless ``squared``. One way only: what the
     points leave out of the surface costs nothing. Differentiable in the points, not in the mesh.
 
-    Triangles that a sphere about each rules out are left out, the others measured in float64 on the CPU by
+    Triangles that the boxes about them rule out are left out, the others measured in float64 on the CPU by
     ``trimesh.triangles.closest_point``.
 
     Source of point to triangle: C. Ericson, *Real-Time Collision Detection*, 2005, section 5.1.5.
@@ -71,51 +68,6 @@ def point_to_surface_distance(
     surface = torch.from_numpy(np.concatenate(places)).to(packed.points)
     squares = (packed.points - surface).square().sum(dim=1)
     return mean_per_cloud(squares if squared else root(squares), packed)
-
-
-def closest_points(points: Points, triangles: Points) -> Points:
-    """The point of the surface that is nearest to each point, of shape ``(P, 3)``.
-
-    Args:
-        points: Of shape ``(P, 3)``.
-        triangles: Corners, of shape ``(F, 3, 3)``.
-    """
-    result = np.empty_like(points)
-    centres = (triangles.min(axis=1) + triangles.max(axis=1)) / 2
-    radii = np.linalg.norm(triangles - centres[:, None], axis=2).max(axis=1)
-    rows = max(1, _PAIRS // len(triangles))
-    for start in range(0, len(points), rows):
-        part = points[start : start + rows]
-        result[start : start + rows] = _closest(part, triangles, centres, radii)
-    return result
-
-
-def _closest(points: Points, triangles: Points, centres: Points, radii: Points) -> Points:
-    from scipy.spatial.distance import cdist
-
-    def on_triangles(which: NDArray[np.int64], places: Points) -> Points:
-        return _on_triangles(places, triangles[which], centres[which], radii[which])
-
-    nearest_possible = cdist(points, centres) - radii
-    found = on_triangles(nearest_possible.argmin(axis=1), points)
-    bound = np.linalg.norm(points - found, axis=1)
-    slack = 1e-12 * (bound + radii.max() + np.abs(points).max())  # of rounding
-    point, triangle = np.nonzero(nearest_possible <= (bound + slack)[:, None])
-    candidates = on_triangles(triangle, points[point])
-    distances = np.linalg.norm(points[point] - candidates, axis=1)
-    order = np.lexsort((distances, point))
-    first = order[np.searchsorted(point[order], np.arange(len(points)))]
-    return candidates[first]
-
-
-def _on_triangles(points: Points, triangles: Points, centres: Points, radii: Points) -> Points:
-    """The point of each triangle nearest to the point beside it; at size 1, as the library's tolerance is absolute."""
-    from trimesh.triangles import closest_point
-
-    sizes = np.where(radii > 0, radii, 1.0)[:, None]
-    found: Any = closest_point((triangles - centres[:, None]) / sizes[:, None], (points - centres) / sizes)
-    places: Points = found * sizes + centres
-    return places
 
 
 def _triangles(mesh: tuple[ArrayLike | Tensor, ArrayLike | Tensor], index: int) -> Points:

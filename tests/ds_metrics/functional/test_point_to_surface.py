@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from ds_metrics.functional import point_to_surface, point_to_surface_distance
+from ds_metrics.functional import _surface, point_to_surface_distance
 
 
 def soup(n, seed=0):
@@ -69,7 +69,8 @@ def test_the_reference_by_minimisation():
 
 def test_nothing_is_left_out_wrongly_of_a_large_mesh(monkeypatch):
     """Most triangles are ruled out, a part of the points at a time: the result is that of all triangles."""
-    monkeypatch.setattr(point_to_surface, "_PAIRS", 5000)
+    monkeypatch.setattr(_surface, "_POINT_GROUPS", 300)
+    monkeypatch.setattr(_surface, "_EXPANDED", 50)
     vertices, faces = soup(400, seed=3)
     points = np.random.default_rng(4).normal(size=(50, 3)) * 2
     triangles = vertices[faces]
@@ -79,6 +80,29 @@ def test_nothing_is_left_out_wrongly_of_a_large_mesh(monkeypatch):
     np.testing.assert_allclose(actual, least, rtol=1e-12)
     whole = point_to_surface_distance(torch.from_numpy(points)[None], [(vertices, faces)])
     assert whole.item() == pytest.approx(least.mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize("fan", [False, True])
+def test_long_triangles(fan):
+    """Which are cut: of a wheel with thin spokes, and of a floor beside much that is small."""
+    rng = np.random.default_rng(5)
+    if fan:
+        angles = np.linspace(0, 2 * np.pi, 200)
+        rim = np.stack([np.cos(angles), np.sin(angles), 0.2 * np.cos(3 * angles)], axis=1)
+        triangles = np.stack([np.zeros_like(rim[1:]), rim[:-1], rim[1:]], axis=1)
+    else:
+        small = rng.normal(size=(300, 1, 3)) * 0.1 + rng.normal(size=(300, 3, 3)) * 0.01
+        corners = np.array([[-9, -9, 0], [9, -9, 0], [9, 9, 0], [-9, 9, 0]])
+        triangles = np.concatenate([small, corners[[[0, 1, 2], [0, 2, 3]]]])
+        assert len(_surface._cut(triangles)) > 1000
+    pieces = _surface._cut(triangles)
+    assert len(pieces) <= 2 * len(triangles) + 4096
+    assert trimesh.triangles.area(pieces).sum() == pytest.approx(trimesh.triangles.area(triangles).sum())
+    points = rng.normal(size=(40, 3))
+    every = trimesh.triangles.closest_point(np.tile(triangles, (40, 1, 1)), np.repeat(points, len(triangles), axis=0))
+    least = np.linalg.norm(every.reshape(40, -1, 3) - points[:, None], axis=2).min(axis=1)
+    actual = np.linalg.norm(_surface.closest_points(points, triangles) - points, axis=1)
+    np.testing.assert_allclose(actual, least, rtol=1e-12, atol=1e-15)
 
 
 def test_box_by_hand():

@@ -1,0 +1,134 @@
+"""The nearest point of a triangulated surface: boxes rule out all triangles but a few, which are measured exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]
+_Indices = NDArray[np.intp]
+
+_GROUP = 32  # triangles in one box
+_FIRST = 8  # triangles near a point, whose distance bounds that of the surface
+_POINT_GROUPS = 2**16  # pairs looked at together, which bounds the memory
+_EXPANDED = 2**13
+
+
+def closest_points(points: Points, triangles: Points) -> Points:
+    """The point of a surface that is nearest to each point, of shape ``(P, 3)``.
+
+    Long triangles are cut first, as the boxes about them would rule nothing out.
+
+    Args:
+        points: Of shape ``(P, 3)``.
+        triangles: Corners, of shape ``(F, 3, 3)``.
+
+    Example:
+        >>> closest_points(np.array([[0.2, 0.2, 2.0]]), np.array([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]]))
+        array([[0.2, 0.2, 0. ]])
+    """
+    return _Surface(_cut(triangles)).closest(points)
+
+
+class _Surface:
+    """Triangles in groups of neighbours, with the boxes about each and about each group."""
+
+    def __init__(self, triangles: Points) -> None:
+        from scipy.spatial import KDTree
+
+        order = KDTree(triangles.mean(axis=1), leafsize=_GROUP).indices
+        self.triangles = triangles[np.concatenate([order, np.repeat(order[-1:], -len(order) % _GROUP)])]
+        self.tree = KDTree(self.triangles.mean(axis=1))
+        low, high = self.triangles.min(axis=1), self.triangles.max(axis=1)
+        self.middle = (low + high) / 2
+        self.radius = np.linalg.norm(self.triangles - self.middle[:, None], axis=2).max(axis=1)
+        # By group and axis, so that what is looked at together lies together.
+        low, high = (corner.reshape(-1, _GROUP, 3).transpose(0, 2, 1) for corner in (low, high))
+        self.boxes = (high + low) / 2, (high - low) / 2
+        low, high = low.min(axis=2), high.max(axis=2)
+        self.group_boxes = ((high + low) / 2).T, ((high - low) / 2).T
+
+    def closest(self, points: Points) -> Points:
+        """The nearest point to each."""
+        bounds = self._bounds(points)
+        rows = max(1, _POINT_GROUPS // self.group_boxes[0].shape[1])
+        parts = [slice(start, start + rows) for start in range(0, len(points), rows)]
+        return np.concatenate([self._closest(points[part], bounds[part]) for part in parts])
+
+    def _bounds(self, points: Points) -> Points:
+        """Squared distances that the surface is at most away."""
+        count = min(_FIRST, len(self.triangles))
+        near = self.tree.query(points, k=count)[1].reshape(len(points), count)
+        found = self._measure(np.repeat(points, count, axis=0), near.ravel()).reshape(*near.shape, 3)
+        bounds = np.linalg.norm(found - points[:, None], axis=2).min(axis=1)
+        slack = 1e-12 * (bounds + self.radius.max() + np.abs(points).max())  # of rounding
+        squares: Points = (bounds + slack) ** 2
+        return squares
+
+    def _closest(self, points: Points, bounds: Points) -> Points:
+        middle, half = self.group_boxes
+        squares = np.zeros((len(points), middle.shape[1]))
+        for axis in range(3):
+            squares += _outside(points[:, axis, None], middle[axis], half[axis])
+        point, group = np.nonzero(squares <= bounds[:, None])
+        parts = [slice(start, start + _EXPANDED) for start in range(0, len(point), _EXPANDED)]
+        pairs = [self._pairs(points, bounds, point[part], group[part]) for part in parts]
+        point, triangle = (np.concatenate(side) for side in zip(*pairs, strict=True))
+        found = self._measure(points[point], triangle)
+        distances = np.linalg.norm(points[point] - found, axis=1)
+        order = np.lexsort((distances, point))
+        nearest: Points = found[order[np.searchsorted(point[order], np.arange(len(points)))]]
+        return nearest
+
+    def _pairs(self, points: Points, bounds: Points, point: _Indices, group: _Indices) -> tuple[_Indices, _Indices]:
+        """Points and triangles of the groups beside them that their own boxes don't rule out."""
+        middle, half = self.boxes
+        squares = _outside(points[point][:, :, None], middle[group], half[group]).sum(axis=1)
+        pair, member = np.nonzero(squares <= bounds[point][:, None])
+        return point[pair], group[pair] * _GROUP + member
+
+    def _measure(self, points: Points, which: _Indices) -> Points:
+        """The point of each triangle nearest to the point beside it."""
+        from trimesh.triangles import closest_point
+
+        middle, radius = self.middle[which], self.radius[which]
+        sizes = np.where(radius > 0, radius, 1.0)[:, None]  # brought to 1, as the library's tolerance is absolute
+        triangles = (self.triangles[which] - middle[:, None]) / sizes[:, None]
+        found: Any = closest_point(triangles, (points - middle) / sizes)
+        places: Points = found * sizes + middle
+        return places
+
+
+def _outside(points: Points, middle: Points, half: Points) -> Points:
+    """Squares of how far coordinates are outside of boxes."""
+    gaps: Points = np.abs(points - middle)
+    gaps -= half
+    np.maximum(gaps, 0, out=gaps)
+    gaps *= gaps
+    return gaps
+
+
+def _cut(triangles: Points) -> Points:
+    """The same surface with the triangles of long edges cut in two, longest first: at most about twice as many."""
+    most = 2 * len(triangles) + 4096
+    lengths = _edge_squares(triangles).max(axis=1)
+    usual = 4 * np.median(lengths)
+    while (longest := lengths.max()) > usual:
+        cut = np.flatnonzero(lengths >= max(longest / 4, usual))
+        if len(triangles) + len(cut) > most:
+            break
+        edge = _edge_squares(triangles[cut]).argmax(axis=1)
+        corners = triangles[cut[:, None], (edge[:, None] + np.arange(3)) % 3]
+        halves = np.stack([corners, corners], axis=1)
+        halves[:, 0, 1] = halves[:, 1, 0] = corners[:, :2].mean(axis=1)
+        triangles = np.concatenate([np.delete(triangles, cut, axis=0), halves.reshape(-1, 3, 3)])
+        lengths = _edge_squares(triangles).max(axis=1)
+    return triangles
+
+
+def _edge_squares(triangles: Points) -> Points:
+    """Squared lengths of the edges from each corner to the next, of shape ``(F, 3)``."""
+    squares: Points = np.square(triangles[:, [1, 2, 0]] - triangles).sum(axis=2)
+    return squares
