@@ -15,7 +15,8 @@ from rich.console import Console
 
 from svr_baselines.data import ImageSet, ShapeSet, pair_shapes
 from svr_baselines.dispersion import Dispersion, Resources, Scoring
-from svr_baselines.evaluation import Evaluation, evaluate, select_metrics
+from svr_baselines.evaluation import Evaluation, evaluate
+from svr_baselines.selection import Available, select_metrics
 
 CHAMFER_LABEL = "Chamfer distance (sum of means of squares)"
 SCORE_LABEL = "Dispersion Score (mean distance to the medoid)"
@@ -35,7 +36,7 @@ def run(
 ) -> None:
     """Read, score, and write what was asked for."""
     check_outputs(json, plots, resources)
-    selected = select_metrics(metrics, target is not None, train is not None)
+    selected = select_metrics(metrics, Available(target is not None, train is not None)).infos
     chosen = [info.name for info in selected]
     if train is not None and not any(info.needs_train for info in selected):
         raise ValueError(f"--train is for metrics that need training shapes, but the metrics asked for are {chosen}")

@@ -25,12 +25,15 @@ NONE = "-"
 
 def print_metrics() -> None:
     """One row a registered metric."""
-    columns = (Column(title, no_wrap=True) for title in ("name", "alias", "needs"))
-    table = Table(*columns, Column("what it measures", min_width=30), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    columns = (Column(title, no_wrap=True) for title in ("name, alias", "needs also"))  # beside predictions
+    table = Table(*columns, Column("what it measures", min_width=24), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for info in list_metrics():
-        needs = ["predictions", *["targets"] * info.needs_target, *["train"] * info.needs_train]
+        needs = ["targets"] * info.needs_target + ["train"] * info.needs_train
+        needs += sorted({name.partition("_")[2] for name in info.inputs})
+        if info.samples != "clouds":
+            needs = [f"of {info.samples}"]
         by = "" if info.provider == "dispersion-score" else f" (from {info.provider})"
-        table.add_row(info.name, ", ".join(info.aliases), ", ".join(needs), Text(info.description + by))
+        table.add_row(", ".join([info.name, *info.aliases]), ", ".join(needs), Text(info.description + by))
     console = Console()
     console.print(table, soft_wrap=not console.is_terminal)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -14,6 +14,7 @@ from torchmetrics import Metric
 from ds_metrics._plugins import describe_plugin, did_you_mean, first_line
 
 ENTRY_POINT_GROUP = "ds_metrics.metrics"
+FURTHER_INPUTS = ("preds_normals", "target_normals", "preds_meshes", "target_meshes")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class MetricInfo:
         aliases: Other names it answers to.
         provider: Distribution that brings it.
         needs_train: Whether ``factory`` takes the training clouds, as ``train``.
+        inputs: What ``update`` takes by keyword beside the clouds, of `FURTHER_INPUTS`.
+        samples: What it is a metric of: ``"clouds"``, or what else ``factory.samples`` says.
     """
 
     name: str
@@ -37,6 +40,8 @@ class MetricInfo:
     aliases: tuple[str, ...] = ()
     provider: str = "dispersion-score"
     needs_train: bool = False
+    inputs: tuple[str, ...] = ()
+    samples: str = "clouds"
 
 
 _registered: dict[str, MetricInfo] = {}
@@ -73,15 +78,8 @@ def register_metric(
     """
     if not callable(factory):
         raise TypeError(f"Argument `factory` must be callable, but got {type(factory).__name__}")
-    info = MetricInfo(
-        name=name,
-        factory=factory,
-        description=description if description is not None else first_line(factory),
-        needs_target=needs_target if needs_target is not None else _needs_target(factory),
-        aliases=aliases,
-        provider=provider,
-        needs_train=getattr(factory, "needs_train", False),
-    )
+    found = _make_info(name, factory, description if description is not None else first_line(factory), provider)
+    info = replace(found, needs_target=found.needs_target if needs_target is None else needs_target, aliases=aliases)
     known = {label for other in _registered.values() for label in (other.name, *other.aliases)}
     if taken := sorted(known & {name, *aliases}):
         raise ValueError(f"Argument `name` must be new, but {taken[0]!r} is registered already")
@@ -138,11 +136,28 @@ def _plugins() -> tuple[MetricInfo, ...]:
 
 
 def _make_info(name: str, factory: Callable[..., Metric], description: str, provider: str) -> MetricInfo:
-    needs_train = getattr(factory, "needs_train", False)
-    return MetricInfo(name, factory, description, _needs_target(factory), provider=provider, needs_train=needs_train)
+    return MetricInfo(
+        name,
+        factory,
+        description,
+        _needs_target(factory),
+        provider=provider,
+        needs_train=getattr(factory, "needs_train", False),
+        inputs=_inputs(factory),
+        samples=getattr(factory, "samples", "clouds"),
+    )
 
 
 def _needs_target(factory: Callable[..., Metric]) -> bool:
+    target = _parameters(factory).get("target")
+    required = target is not None and target.default is inspect.Parameter.empty
+    return required or any(name.startswith("target_") for name in _inputs(factory))
+
+
+def _inputs(factory: Callable[..., Metric]) -> tuple[str, ...]:
+    return tuple(name for name in FURTHER_INPUTS if name in _parameters(factory))
+
+
+def _parameters(factory: Callable[..., Metric]) -> Mapping[str, inspect.Parameter]:
     update = getattr(factory, "update", None)
-    target = inspect.signature(update).parameters.get("target") if update else None
-    return target is not None and target.default is inspect.Parameter.empty
+    return inspect.signature(update).parameters if update else {}

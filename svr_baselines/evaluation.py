@@ -18,13 +18,14 @@ from ds_metrics._files import write_json
 from ds_metrics.clouds import Clouds
 from ds_metrics.measure import Measure
 from ds_metrics.pairwise import resolve_backend
+from ds_metrics.pairwise.progress import Counter
 from ds_metrics.registry import find_metric
-from ds_metrics.sampling import choose_estimator
 from svr_baselines.data import ImageSet, ShapeSet, normalization_of
 from svr_baselines.dispersion import Dispersion, Resources, Scoring, Stage, score_dispersion
 from svr_baselines.inputs import as_clouds
-from svr_baselines.measures import ALL, Recited, SharedSets, explicit, left_out, select_metrics
+from svr_baselines.measures import FurtherInputs, Recited, SharedSets
 from svr_baselines.normalized import unlike_points
+from svr_baselines.selection import Available, select_metrics
 from svr_baselines.versions import package_versions
 
 SCHEMA = 2  # of the result file; readers refuse any other
@@ -108,10 +109,8 @@ def evaluate(
     """
     start = time.perf_counter()
     scoring, resources = scoring or Scoring(), resources or Resources()
-    exact = choose_estimator(scoring.estimator, len(predictions.clouds)) == "exact"
-    largest = max(len(cloud) for shapes in (predictions, targets) if shapes is not None for cloud in shapes.clouds)
-    available = metrics, targets is not None, train is not None, exact, largest
-    infos, left = select_metrics(*available), left_out(*available)
+    chosen = select_metrics(metrics, Available.of(predictions, targets, train is not None, scoring.estimator))
+    infos, left = chosen.infos, dict(chosen.left_out)
     preds = as_clouds(predictions)
     truth, training = (None if shapes is None else as_clouds(shapes) for shapes in (targets, train))
 
@@ -121,6 +120,7 @@ def evaluate(
     settings: dict[str, Any] = {}
     with resources.with_one_cluster() as shared:
         sets = SharedSets(infos, preds, truth, training, scoring, shared, stage)
+        further = FurtherInputs(predictions, targets)
         # First the Dispersion Score, as it keeps its matrices.
         for info in sorted(infos, key=lambda info: info.factory is not DispersionScore):
             if info.factory is DispersionScore:
@@ -132,9 +132,9 @@ def evaluate(
                 continue
             try:
                 other = sets.create(info)
-                scores[info.name] = _score(other, info, preds, truth, sets)
+                scores[info.name] = _score(other, info, preds, truth, sets, further, stage)
             except (ValueError, TypeError, ImportError) as error:
-                if ALL not in metrics or info.name in explicit(metrics):
+                if info.name in chosen.named:
                     raise
                 left[info.name] = str(error)
                 continue
@@ -199,14 +199,27 @@ def features_text(extractor: Mapping[str, Any]) -> str:
     return f"{extractor['extractor']} ({', '.join(filter(None, options))})"
 
 
-def _score(metric: Metric, info: MetricInfo, preds: Clouds, targets: Clouds | None, sets: SharedSets) -> float:
+def _score(
+    metric: Metric,
+    info: MetricInfo,
+    preds: Clouds,
+    targets: Clouds | None,
+    sets: SharedSets,
+    further: FurtherInputs,
+    stage: Stage,
+) -> float:
+    clouds = [preds] if targets is None or not info.needs_target else [preds, targets]
     if isinstance(metric, SetMetric):
         value = sets.measure(metric)
-    elif info.needs_target:
-        metric.update(preds, targets)
+    elif info.inputs:
+        with stage(f"surfaces for {info.name}"):
+            counter = Counter(len(preds))
+            for index in range(len(preds)):
+                metric.update(*(side[index : index + 1] for side in clouds), **further.of_pair(info.inputs, index))
+                counter.add(1)
         value = metric.compute()
     else:
-        metric.update(preds)
+        metric.update(*clouds)
         value = metric.compute()
     if not isinstance(value, torch.Tensor) or value.numel() != 1 or not torch.isfinite(value):
         raise ValueError(f"metric {info.name!r} must give one finite number, but gave {value}")

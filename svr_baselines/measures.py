@@ -1,101 +1,24 @@
-"""Which metrics score a set of shapes, and what those share that compare sets."""
+"""What metrics of one evaluation share: matrices of distances, and the surfaces of shapes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from ds_metrics import (
-    DispersionScore,
-    EarthMoversDistance,
-    MetricInfo,
-    RecognitionShare,
-    SetDistances,
-    SetMetric,
-    create_metric,
-    list_metrics,
-)
+from ds_metrics import DispersionScore, MetricInfo, RecognitionShare, SetDistances, SetMetric, create_metric
 from ds_metrics.clouds import Clouds, pack_clouds
 from ds_metrics.functional import Recognition
 from ds_metrics.pairwise import memory_bytes
-from ds_metrics.registry import find_metric
+from svr_baselines.data import ShapeSet
+from svr_baselines.data.surfaces import Surface, Surfaces
 from svr_baselines.dispersion import Resources, Scoring, Stage
-
-ALL = "all"
-EXACT_TRANSPORT = 1024  # points up to which the earth mover's distance takes tenths of a second a pair, not seconds
-_ONLY_ALL_PAIRS = "it takes all distances, which are not computed for so many shapes unless it is asked for by name"
-
-
-def select_metrics(
-    names: Sequence[str], with_targets: bool, with_train: bool = False, all_pairs: bool = True, points: int = 0
-) -> tuple[MetricInfo, ...]:
-    """Metrics by their names, each once; by default those that apply. ``"all"`` is whatever can be computed.
-
-    Args:
-        names: Registered names, or ``"all"``.
-        with_targets: Whether there is a ground truth.
-        with_train: Whether there are training shapes.
-        all_pairs: Whether ``"all"`` includes what takes the distances of all pairs.
-        points: Points of the largest cloud.
-
-    Raises:
-        ValueError: If a name is unknown, or a metric needs targets or training shapes and there are none.
-    """
-    defaults = ("dispersion-score", "chamfer-distance", "f-score") if with_targets else ("dispersion-score",)
-    left = left_out(names, with_targets, with_train, all_pairs, points)
-    every = [info for info in list_metrics() if info.name not in left] if ALL in names else []
-    named = [find_metric(name) for name in names or defaults if name != ALL]
-    infos = {info.name: info for info in every + named}
-    for info in infos.values():
-        if (reason := _missing(info, with_targets, with_train)) is not None:
-            raise ValueError(f"metric {info.name!r} {reason}")
-    return tuple(infos.values())
-
-
-def left_out(
-    names: Sequence[str], with_targets: bool, with_train: bool = False, all_pairs: bool = True, points: int = 0
-) -> dict[str, str]:
-    """Metrics that ``"all"`` can't include, by name, with the reason; none where ``"all"`` was not asked for.
-
-    Example:
-        >>> left_out(["all"], with_targets=False)["chamfer-distance"]
-        'compares predictions with targets, but no targets were given'
-    """
-    named = explicit(names)
-    reasons: dict[str, str] = {}
-    for info in list_metrics() if ALL in names else ():
-        reason = _missing(info, with_targets, with_train)
-        if reason is None and not all_pairs and _matrices(info):
-            reason = _ONLY_ALL_PAIRS
-        if reason is None and points > EXACT_TRANSPORT and info.factory is EarthMoversDistance:
-            reason = f"it takes seconds a pair of more than {EXACT_TRANSPORT:,} points unless it is asked for by name"
-        if reason is not None and info.name not in named:
-            reasons[info.name] = reason
-    return reasons
-
-
-def explicit(names: Sequence[str]) -> set[str]:
-    """Registered names of the metrics that were asked for by name or alias."""
-    return {find_metric(name).name for name in names if name != ALL}
-
-
-def _matrices(info: MetricInfo) -> tuple[str, ...]:
-    """Matrices of distances that a metric asks for."""
-    factory = info.factory
-    return factory.matrices if isinstance(factory, type) and issubclass(factory, SetMetric) else ()
-
-
-def _missing(info: MetricInfo, with_targets: bool, with_train: bool) -> str | None:
-    if info.needs_target and not with_targets:
-        return "compares predictions with targets, but no targets were given"
-    if info.needs_train and not with_train:
-        return "compares with training shapes, but no training set was given"
-    return None
+from svr_baselines.selection import matrices_of
 
 
 @dataclass(frozen=True)
@@ -161,7 +84,7 @@ class SharedSets:
         resources: Resources,
         stage: Stage,
     ) -> None:
-        self._held = {name for info in infos for name in _matrices(info)}
+        self._held = {name for info in infos for name in matrices_of(info)}
         if truth is None:
             self._held &= {"d_gg"}
         self._clouds = preds, truth, train
@@ -197,3 +120,34 @@ class SharedSets:
     def measure(self, metric: SetMetric) -> Tensor:
         """The value of a measure of sets."""
         return metric.measure(self.distances)
+
+
+class FurtherInputs:
+    """What metrics take by keyword beside the clouds: normals and meshes, a pair at a time.
+
+    Args:
+        predictions: Predicted shapes.
+        targets: Their ground truth.
+    """
+
+    def __init__(self, predictions: ShapeSet, targets: ShapeSet | None) -> None:
+        self._shapes = {"preds": predictions, "target": targets}
+        self._surfaces: dict[str, Surfaces] = {}
+
+    def of_pair(self, names: Sequence[str], index: int) -> dict[str, Any]:
+        """The arguments of these names for one pair."""
+        sides = {side: self._of(side)[index] for side in sorted({name.partition("_")[0] for name in names})}
+        return {name: _FURTHER[what](sides[side]) for name in names for side, _, what in [name.partition("_")]}
+
+    def _of(self, side: str) -> Surfaces:
+        if side not in self._surfaces:
+            shapes = self._shapes[side]
+            assert shapes is not None
+            self._surfaces[side] = Surfaces(shapes)
+        return self._surfaces[side]
+
+
+_FURTHER: dict[str, Callable[[Surface], Any]] = {
+    "normals": lambda surface: [torch.from_numpy(surface.normals)],
+    "meshes": lambda surface: [(surface.vertices, surface.faces)],
+}

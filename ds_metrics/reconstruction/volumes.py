@@ -40,6 +40,7 @@ class VoxelIoU(MeanOverPairs):
     is_differentiable = False
     higher_is_better = True
     plot_upper_bound = 1.0
+    samples = "voxel grids"
 
     def __init__(self, threshold: float = 0.4, **kwargs: Any) -> None:
         check_threshold(threshold)
@@ -82,6 +83,7 @@ class OccupancyIoU(MeanOverPairs):
     is_differentiable = False
     higher_is_better = True
     plot_upper_bound = 1.0
+    samples = "occupancies"
 
     def __init__(self, threshold: float = 0.5, **kwargs: Any) -> None:
         check_threshold(threshold)

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 Normalization = Literal["unit-ball", "bounding-box", "none"]
+
+
+class Frame(NamedTuple):
+    """Where a shape is and how large: what `normalize_points` brings to the origin and to size 1."""
+
+    center: npt.NDArray[np.float64]
+    scale: float
+
+    def normalize(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Points in this frame."""
+        normalized: npt.NDArray[np.float64] = (np.asarray(points, dtype=np.float64) - self.center) / self.scale
+        return normalized
 
 
 def normalize_points(points: npt.ArrayLike, mode: Normalization = "unit-ball") -> npt.NDArray[np.floating]:
@@ -35,28 +47,36 @@ def normalize_points(points: npt.ArrayLike, mode: Normalization = "unit-ball") -
         [[-0.5, -0.25, 0.0], [0.5, 0.25, 0.0]]
     """
     points = np.asarray(points)
+    frame = frame_of(points, mode)
+    dtype = points.dtype if points.dtype.kind == "f" else np.dtype(np.float64)
+    return points.astype(dtype, copy=False) if frame is None else frame.normalize(points).astype(dtype)
+
+
+def frame_of(points: npt.NDArray[Any], mode: Normalization) -> Frame | None:
+    """The frame that `normalize_points` brings points to; ``None`` where it leaves them.
+
+    Raises:
+        ValueError: As `normalize_points`.
+    """
     if mode not in get_args(Normalization):
         raise ValueError(f"Argument `mode` must be one of {get_args(Normalization)}, but got {mode!r}.")
     if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
         raise ValueError(f"Argument `points` must have shape (P, 3) with P >= 1, but got {points.shape}.")
-    dtype = points.dtype if points.dtype.kind == "f" else np.dtype(np.float64)
     if mode == "none":
-        return points.astype(dtype, copy=False)
+        return None
     if not np.isfinite(points).all():
         raise ValueError("Argument `points` must be finite, but got NaN or infinite points.")
     wide = points.astype(np.float64)
     if mode == "unit-ball":
-        centred = wide - wide.mean(axis=0)
-        scale = np.linalg.norm(centred, axis=1).max()
+        center = wide.mean(axis=0)
+        scale = np.linalg.norm(wide - center, axis=1).max()
     else:
         low, high = wide.min(axis=0), wide.max(axis=0)
-        centred = wide - (low + high) / 2
-        scale = (high - low).max()
+        center, scale = (low + high) / 2, (high - low).max()
     # Compared with the size of the coordinates: the rounding of a mean must not be blown up to a shape.
     if scale <= 1e-12 * np.abs(wide).max():
         raise ValueError("all points coincide, so the cloud has no size to scale by")
-    normalized: npt.NDArray[np.floating] = (centred / scale).astype(dtype)
-    return normalized
+    return Frame(center, float(scale))
 
 
 def sample_mesh(
@@ -84,6 +104,13 @@ def sample_mesh(
         >>> cloud.shape, bool((cloud[:, :2].sum(axis=1) <= 1).all())
         ((100, 3), True)
     """
+    return draw_points(vertices, faces, points, seed)[0]
+
+
+def draw_points(
+    vertices: npt.ArrayLike, faces: npt.ArrayLike, points: int, seed: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
+    """What `sample_mesh` draws, and the face that each point is on."""
     vertices, faces = np.asarray(vertices, dtype=np.float64), np.asarray(faces)
     check_count("points", points)
     _check_mesh(vertices, faces)
@@ -104,7 +131,7 @@ def sample_mesh(
     beyond = weights.sum(axis=1) > 1
     weights[beyond] = 1 - weights[beyond]
     cloud: npt.NDArray[np.float64] = origin[face] + np.einsum("pe,pec->pc", weights, edges[face])
-    return cloud
+    return cloud, face
 
 
 def stable_seed(seed: int, name: str) -> int:

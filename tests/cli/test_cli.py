@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import stat
 import subprocess
 import sys
@@ -177,9 +178,11 @@ def test_unwritable_outputs_are_found_before_the_work(array, tmp_path):
 
 
 def test_lists_metrics():
-    result = CliRunner().invoke(app, ["metrics"], env={"COLUMNS": "200"})
-    for name in ("dispersion-score", "chamfer-distance", "f-score", "predictions, targets"):
-        assert name in result.stdout
+    wide, narrow = (CliRunner().invoke(app, ["metrics"], env={"COLUMNS": columns}).stdout for columns in ("200", "80"))
+    for line in ("chamfer-distance, cd +targets +Mean Chamfer", "normal-consistency, nc +targets, normals +Mean agree"):
+        assert re.search(line, wide)
+    for word in ("f-score, fscore", "targets, meshes", "targets, train", "of voxel grids", "Mean Chamfer distance"):
+        assert word in narrow
 
 
 def test_installed_command():

@@ -1,18 +1,22 @@
 """All metrics of an evaluation share their matrices of distances."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
 import torch
+import trimesh
+from scipy.spatial.distance import cdist
 
 from ds_metrics import DispersionScore, SetMetric, list_metrics, pairwise, set_distances
 from ds_metrics.functional import minimum_matching_distance, recognition_share
 from ds_metrics.pairwise import memory_bytes, pairwise_distance
-from svr_baselines.data import ShapeSet
+from svr_baselines.data import ShapeSet, read_shapes
+from svr_baselines.data.surfaces import Surfaces
 from svr_baselines.dispersion import Resources, Scoring
 from svr_baselines.evaluation import evaluate
-from svr_baselines.measures import SharedSets, left_out, select_metrics
+from svr_baselines.measures import SharedSets
+from svr_baselines.selection import Available, select_metrics
 
 SETS = [
     info.name
@@ -86,7 +90,7 @@ def test_resources_reach_the_matrices_which_share_the_memory(tmp_path):
     preds, truth = torch.zeros(4, 5, 3), torch.ones(4, 5, 3)
     resources = Resources("12MB", tmp_path, "tcp://127.0.0.1:8786")
     for names, share in ((["1-nna", "ds"], 3), (["mmd", "ds"], 2), (["mmd"], 1), (["ds", "cd"], 1)):
-        infos = select_metrics(names, with_targets=True)
+        infos = select_metrics(names, Available(targets=True)).infos
         sets = SharedSets(infos, preds, truth, None, Scoring(), resources, nullcontext)
         found = sets.distances
         assert (found.store, found.cluster) == (tmp_path, "tcp://127.0.0.1:8786")
@@ -137,20 +141,72 @@ def test_all_leaves_out_what_it_can_not_and_says_why():
 
 def test_exact_transport_of_large_clouds_must_be_asked_for():
     name = "earth-movers-distance"
-    assert name not in left_out(["all"], with_targets=True, points=1024)
-    assert "seconds a pair of more than 1,024 points" in left_out(["all"], with_targets=True, points=1025)[name]
-    assert name in [info.name for info in select_metrics(["all", "emd"], with_targets=True, points=1025)]
+    few, many = (Available(targets=True, points=points) for points in (1024, 1025))
+    assert name not in select_metrics(["all"], few).left_out
+    assert "seconds a pair of more than 1,024 points" in select_metrics(["all"], many).left_out[name]
+    assert name in [info.name for info in select_metrics(["all", "emd"], many).infos]
 
 
 def test_asked_for_by_name_it_is_an_error():
     with pytest.raises(ValueError, match="'recognition-share' compares with training shapes"):
-        select_metrics(["recognition"], with_targets=True)
+        select_metrics(["recognition"], Available(targets=True))
     with pytest.raises(ValueError, match="'coverage' compares predictions with targets"):
-        select_metrics(["all", "cov"], with_targets=False)
+        select_metrics(["all", "cov"], Available())
     with pytest.raises(ValueError, match="did you mean"):
-        select_metrics(["all", "coverag"], with_targets=True)
+        select_metrics(["all", "coverag"], Available(targets=True))
     with pytest.raises(ValueError, match="`nearest_k` must be less than the 4 samples"):
         evaluate(shapes(0, n=4), shapes(1, n=4), ["all", "recall"], Scoring(3))
-    assert left_out(["coverage"], with_targets=True) == {}
+    assert select_metrics(["coverage"], Available(targets=True)).left_out == {}
     by_name = evaluate(shapes(0), shapes(1), ["cov"], Scoring(3, estimator="sampled"))
     assert list(by_name.scores) == ["coverage"]
+
+
+def write_meshes(folder, scale=1.0):
+    folder.mkdir()
+    for k in range(5):
+        trimesh.creation.cylinder(radius=0.2 + 0.1 * k, height=1 + 0.2 * k * scale).export(folder / f"{k}.ply")
+    return folder
+
+
+def test_normals_and_surfaces_of_meshes(tmp_path):
+    pred, truth = (read_shapes(write_meshes(tmp_path / name, s), 300) for name, s in (("pred", 1.3), ("truth", 1.0)))
+    told = []
+
+    @contextmanager
+    def stage(label):
+        with pairwise.report_progress(lambda done, total: told.append((label, done, total))):
+            yield
+
+    found = evaluate(pred, truth, ["nc", "p2s"], stage=stage)
+    assert [entry for entry in told if entry[1] == 5] == [
+        (f"surfaces for {name}", 5, 5) for name in ("normal-consistency", "point-to-surface-distance")
+    ]
+    ours, theirs = Surfaces(pred), Surfaces(truth)
+    nearest, agreement = [], []
+    for k in range(5):
+        mesh = trimesh.Trimesh(theirs[k].vertices, theirs[k].faces)
+        nearest.append(trimesh.proximity.closest_point_naive(mesh, pred.clouds[k])[1].mean())
+        distances = cdist(pred.clouds[k], truth.clouds[k])
+        cosines = np.abs(ours[k].normals @ theirs[k].normals.T)
+        agreement.append(np.take_along_axis(cosines, distances.argmin(axis=1)[:, None], 1).mean() / 2)
+        agreement[-1] += np.take_along_axis(cosines, distances.argmin(axis=0)[None], 0).mean() / 2
+    assert found.scores["point-to-surface-distance"] == pytest.approx(np.mean(nearest), rel=1e-5)
+    assert found.scores["normal-consistency"] == pytest.approx(np.mean(agreement), rel=1e-5)
+
+
+def test_normals_and_surfaces_are_left_out_where_there_are_none(tmp_path):
+    truth = read_shapes(write_meshes(tmp_path / "truth"), 300)
+    pred = ShapeSet(truth.names, [cloud + 0.01 for cloud in truth.clouds], ("points",) * 5)
+    found = evaluate(pred, truth, ["all"], Scoring(2))
+    assert found.scores["point-to-surface-distance"] < 0.01
+    assert "normals of the predictions, which must be a folder of meshes" in found.left_out["normal-consistency"]
+    found = evaluate(truth, pred, ["all"], Scoring(2))
+    assert "meshes of the targets" in found.left_out["point-to-surface-distance"]
+    with pytest.raises(ValueError, match="'normal-consistency' takes normals of the predictions"):
+        evaluate(pred, truth, ["nc"])
+    with pytest.raises(ValueError, match="no targets were given"):
+        evaluate(truth, None, ["p2s"])
+    (tmp_path / "truth" / "3.ply").write_bytes((tmp_path / "truth" / "2.ply").read_bytes())
+    found = evaluate(pred, truth, ["all"], Scoring(2))
+    assert "has changed" in found.left_out["point-to-surface-distance"]
+    assert found.scores["chamfer-distance"] > 0
