@@ -7,6 +7,7 @@ The classes here wrap the functions of `functional` for torchmetrics; `registry`
 from importlib.metadata import PackageNotFoundError, version
 
 from ds_metrics import functional
+from ds_metrics.clouds import pack_clouds
 from ds_metrics.dispersion import DispersionScore
 from ds_metrics.generation import (
     Coverage,
@@ -28,6 +29,7 @@ from ds_metrics.reconstruction import (
     HausdorffDistance,
     NormalConsistency,
     OccupancyIoU,
+    PairMetric,
     PointToSurfaceDistance,
     VoxelIoU,
 )
@@ -60,6 +62,7 @@ __all__ = [
     "OccupancyIoU",
     "OneNearestNeighborAccuracy",
     "OracleNearestNeighbor",
+    "PairMetric",
     "PointToSurfaceDistance",
     "RecognitionShare",
     "SetDistances",
@@ -69,6 +72,7 @@ __all__ = [
     "create_metric",
     "functional",
     "list_metrics",
+    "pack_clouds",
     "register_metric",
 ]
 

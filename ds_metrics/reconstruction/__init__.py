@@ -1,10 +1,11 @@
 """Measures of pairs, a prediction and its ground truth each, as torchmetrics metrics: a mean over pairs.
 
-- `mean`: what they share.
+- `mean`: what they share, and `PairMetric` for one of your own.
 - `nearest`: of nearest points; `transport`: of the best assignment of all points.
 - `surfaces`: with normals, or to triangles; `volumes`: of occupancy.
 """
 
+from ds_metrics.reconstruction.mean import PairMetric
 from ds_metrics.reconstruction.nearest import (
     ChamferDistance,
     DensityAwareChamferDistance,
@@ -23,6 +24,7 @@ __all__ = [
     "HausdorffDistance",
     "NormalConsistency",
     "OccupancyIoU",
+    "PairMetric",
     "PointToSurfaceDistance",
     "VoxelIoU",
 ]

@@ -15,26 +15,32 @@ from ds_metrics.clouds import Clouds
 class MeanOverPairs(RecoveringMetric):
     """Mean of a measure over pairs of a prediction and its truth.
 
-    A subclass has an ``update`` that adds what its ``_measure`` makes of the same arguments.
+    A subclass has an ``update`` that adds what its ``measure`` makes of the same arguments.
 
     torchmetrics' own ``forward`` resets the state while it computes the batch value, so that a bad batch would take
     all earlier ones with it; here a batch is measured first, and only then added.
+
+    Args:
+        name: Of the measure; by default that of the class.
+        settings: What else its values depend on. The state is named by both, lest a `MetricCollection` takes the states
+            of two measures for one where their first values are equal.
+        kwargs: Options of `torchmetrics.Metric`.
     """
 
     full_state_update = False
     plot_lower_bound = 0.0
 
     n_pairs: Tensor
-    _sum: str  # named per measure and setting, lest compute groups take the states of two measures for one
+    _sum: str
 
-    def __init__(self, state: str, **kwargs: Any) -> None:
+    def __init__(self, name: str | None = None, *settings: object, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._sum = state
-        self.add_state(state, default=torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+        self._sum = _state_name(name or type(self).__name__, *settings)
+        self.add_state(self._sum, default=torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("n_pairs", default=torch.tensor(0), dist_reduce_fx="sum")
 
     @abstractmethod
-    def _measure(self, *args: Any, **kwargs: Any) -> Tensor:
+    def measure(self, *args: Any, **kwargs: Any) -> Tensor:
         """The measure of each pair, of shape ``(B,)``."""
 
     def compute(self) -> Tensor:
@@ -46,7 +52,7 @@ class MeanOverPairs(RecoveringMetric):
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """Add pairs as ``update`` does, and return the mean over this batch alone, with gradient."""
-        values = self._measure(*args, **kwargs)
+        values = self.measure(*args, **kwargs)
         self._computed = None
         self._update_count += 1
         self._add(values)
@@ -59,16 +65,46 @@ class MeanOverPairs(RecoveringMetric):
         return self._plot(val, ax)
 
     def _add(self, values: Tensor) -> None:
+        if not isinstance(values, Tensor) or values.dim() != 1:
+            got = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+            raise ValueError(f"{type(self).__name__}.measure must give one value a pair, of shape (B,), but gave {got}")
         total = getattr(self, self._sum)
         setattr(self, self._sum, total + values.detach().sum(dtype=torch.float64).to(total))
         self.n_pairs = self.n_pairs + len(values)
 
 
-class MeanOverClouds(MeanOverPairs):
-    """The same of clouds: ``preds`` and ``target`` of any sizes, or padded."""
+class PairMetric(MeanOverPairs):
+    """Mean of a measure over pairs of a predicted and a true cloud.
+
+    A subclass says in ``measure`` what a batch of pairs is worth; ``update``, ``forward``, ``compute`` and distributed
+    training follow from it. One with settings names them in ``super().__init__(name, *settings)``.
+
+    As input to ``forward`` and ``update`` it accepts ``preds`` and ``target``, each ``(B, P, 3)`` or a sequence of
+    ``(P_i, 3)``, and ``preds_lengths``, ``target_lengths`` of shape ``(B,)`` for padded clouds; `pack_clouds` checks
+    them, whatever they come as. As output of ``compute`` it returns a scalar tensor.
+
+    Args:
+        name: Of the measure; by default that of the class.
+        settings: What else its values depend on. The state is named by both, lest a `MetricCollection` takes the states
+            of two measures for one where their first values are equal.
+        kwargs: Options of `torchmetrics.Metric`.
+
+    Example:
+        >>> from ds_metrics import pack_clouds
+        >>> class HeightError(PairMetric):
+        ...     def measure(self, preds, target, preds_lengths=None, target_lengths=None):
+        ...         predicted = pack_clouds(preds, preds_lengths, "preds").split()
+        ...         true = pack_clouds(target, target_lengths, "target").split()
+        ...         pairs = zip(predicted, true, strict=True)
+        ...         return torch.stack([(p[:, 1].max() - t[:, 1].max()).abs() for p, t in pairs])
+        >>> metric = HeightError()
+        >>> metric.update([torch.zeros(5, 3), torch.ones(4, 3)], torch.ones(2, 7, 3))
+        >>> metric.compute()
+        tensor(0.5000)
+    """
 
     @abstractmethod
-    def _measure(
+    def measure(
         self,
         preds: Clouds,
         target: Clouds,
@@ -85,14 +121,14 @@ class MeanOverClouds(MeanOverPairs):
         target_lengths: Tensor | None = None,
     ) -> None:
         """Add pairs of predicted and true clouds."""
-        self._add(self._measure(preds, target, preds_lengths, target_lengths))
+        self._add(self.measure(preds, target, preds_lengths, target_lengths))
 
 
-def state_name(measure: str, *settings: object) -> str:
+def _state_name(measure: str, *settings: object) -> str:
     """Name of the sum of a measure at its settings.
 
     Example:
-        >>> state_name("hausdorff", False, 97.5)
+        >>> _state_name("hausdorff", False, 97.5)
         'hausdorff_sum_False_97_5'
     """
     words = "_".join([measure, "sum", *map(str, settings)])

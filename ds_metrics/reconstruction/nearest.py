@@ -11,10 +11,10 @@ from ds_metrics.functional.chamfer import chamfer_distance
 from ds_metrics.functional.density_aware import check_density, density_aware_chamfer_distance
 from ds_metrics.functional.f_score import f_score
 from ds_metrics.functional.hausdorff import check_percentile, hausdorff_distance
-from ds_metrics.reconstruction.mean import MeanOverClouds, state_name
+from ds_metrics.reconstruction.mean import PairMetric
 
 
-class ChamferDistance(MeanOverClouds):
+class ChamferDistance(PairMetric):
     r"""Mean Chamfer distance between predicted and true clouds.
 
     .. math:: \frac{w_1}{|P|} \sum_{p \in P} \min_{q \in Q} \|p - q\|^2
@@ -48,25 +48,24 @@ class ChamferDistance(MeanOverClouds):
     is_differentiable = True
     higher_is_better = False
 
-    chamfer_sum: Tensor
-
     def __init__(self, w1: float = 1.0, w2: float = 1.0, squared: bool = True, **kwargs: Any) -> None:
-        super().__init__("chamfer_sum", **kwargs)
+        super().__init__("chamfer", float(w1), float(w2), squared, **kwargs)
         self.w1 = w1
         self.w2 = w2
         self.squared = squared
 
-    def _measure(
+    def measure(
         self,
         preds: Clouds,
         target: Clouds,
         preds_lengths: Tensor | None = None,
         target_lengths: Tensor | None = None,
     ) -> Tensor:
+        """The measure of each pair, of shape ``(B,)``."""
         return chamfer_distance(preds, target, self.w1, self.w2, self.squared, preds_lengths, target_lengths)
 
 
-class FScore(MeanOverClouds):
+class FScore(PairMetric):
     r"""Mean F-score of predicted clouds at a radius.
 
     .. math:: F = \frac{2 P R}{P + R + \epsilon}
@@ -101,23 +100,22 @@ class FScore(MeanOverClouds):
     higher_is_better = True
     plot_upper_bound = 1.0
 
-    f_score_sum: Tensor
-
     def __init__(self, radius: float = 0.01, eps: float = 1e-8, kaolin_recall: bool = False, **kwargs: Any) -> None:
-        super().__init__("f_score_sum", **kwargs)
         if not radius > 0:
             raise ValueError(f"Argument `radius` must be positive, but got {radius}")
+        super().__init__("f_score", float(radius), float(eps), kaolin_recall, **kwargs)
         self.radius = radius
         self.eps = eps
         self.kaolin_recall = kaolin_recall
 
-    def _measure(
+    def measure(
         self,
         preds: Clouds,
         target: Clouds,
         preds_lengths: Tensor | None = None,
         target_lengths: Tensor | None = None,
     ) -> Tensor:
+        """The measure of each pair, of shape ``(B,)``."""
         return f_score(
             target,
             preds,
@@ -129,7 +127,7 @@ class FScore(MeanOverClouds):
         )
 
 
-class HausdorffDistance(MeanOverClouds):
+class HausdorffDistance(PairMetric):
     r"""Mean Hausdorff distance between predicted and true clouds.
 
     .. math:: \max\left(\max_{p \in P} \min_{q \in Q} \|p - q\|, \; \max_{q \in Q} \min_{p \in P} \|q - p\|\right)
@@ -163,21 +161,22 @@ class HausdorffDistance(MeanOverClouds):
 
     def __init__(self, directed: bool = False, percentile: float = 100.0, **kwargs: Any) -> None:
         check_percentile(percentile)
-        super().__init__(state_name("hausdorff", directed, float(percentile)), **kwargs)
+        super().__init__("hausdorff", directed, float(percentile), **kwargs)
         self.directed = directed
         self.percentile = percentile
 
-    def _measure(
+    def measure(
         self,
         preds: Clouds,
         target: Clouds,
         preds_lengths: Tensor | None = None,
         target_lengths: Tensor | None = None,
     ) -> Tensor:
+        """The measure of each pair, of shape ``(B,)``."""
         return hausdorff_distance(preds, target, self.directed, self.percentile, preds_lengths, target_lengths)
 
 
-class DensityAwareChamferDistance(MeanOverClouds):
+class DensityAwareChamferDistance(PairMetric):
     r"""Mean density-aware Chamfer distance (Wu et al. 2021) between predicted and true clouds.
 
     Nearest distances through :math:`1 - e^{-\alpha d^2} / n^\lambda`, where :math:`n` points share their nearest one:
@@ -210,15 +209,16 @@ class DensityAwareChamferDistance(MeanOverClouds):
 
     def __init__(self, alpha: float = 1000.0, n_lambda: float = 1.0, **kwargs: Any) -> None:
         check_density(alpha, n_lambda)
-        super().__init__(state_name("density_aware", float(alpha), float(n_lambda)), **kwargs)
+        super().__init__("density_aware", float(alpha), float(n_lambda), **kwargs)
         self.alpha = alpha
         self.n_lambda = n_lambda
 
-    def _measure(
+    def measure(
         self,
         preds: Clouds,
         target: Clouds,
         preds_lengths: Tensor | None = None,
         target_lengths: Tensor | None = None,
     ) -> Tensor:
+        """The measure of each pair, of shape ``(B,)``."""
         return density_aware_chamfer_distance(preds, target, self.alpha, self.n_lambda, preds_lengths, target_lengths)

@@ -9,7 +9,7 @@ from torch import Tensor
 from ds_metrics.clouds import Clouds
 from ds_metrics.functional.normal_consistency import normal_consistency
 from ds_metrics.functional.point_to_surface import Meshes, point_to_surface_distance
-from ds_metrics.reconstruction.mean import MeanOverPairs, state_name
+from ds_metrics.reconstruction.mean import MeanOverPairs
 
 
 class NormalConsistency(MeanOverPairs):
@@ -44,7 +44,7 @@ class NormalConsistency(MeanOverPairs):
     plot_upper_bound = 1.0
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(state_name("normal_consistency"), **kwargs)
+        super().__init__("normal_consistency", **kwargs)
 
     def update(
         self,
@@ -58,7 +58,7 @@ class NormalConsistency(MeanOverPairs):
     ) -> None:
         """Add pairs of predicted and true clouds with their normals."""
         self._add(
-            self._measure(
+            self.measure(
                 preds,
                 target,
                 preds_lengths,
@@ -68,7 +68,7 @@ class NormalConsistency(MeanOverPairs):
             )
         )
 
-    def _measure(
+    def measure(
         self,
         preds: Clouds,
         target: Clouds,
@@ -78,6 +78,7 @@ class NormalConsistency(MeanOverPairs):
         preds_normals: Clouds | None = None,
         target_normals: Clouds | None = None,
     ) -> Tensor:
+        """The measure of each pair, of shape ``(B,)``."""
         if preds_normals is None or target_normals is None:
             missing = "preds_normals" if preds_normals is None else "target_normals"
             raise ValueError(f"Argument `{missing}` must hold the normals of the points, but got none")
@@ -115,7 +116,7 @@ class PointToSurfaceDistance(MeanOverPairs):
     higher_is_better = False
 
     def __init__(self, squared: bool = False, **kwargs: Any) -> None:
-        super().__init__(state_name("point_to_surface", squared), **kwargs)
+        super().__init__("point_to_surface", squared, **kwargs)
         self.squared = squared
 
     def update(
@@ -127,9 +128,9 @@ class PointToSurfaceDistance(MeanOverPairs):
         target_meshes: Meshes | None = None,
     ) -> None:
         """Add predicted clouds with the meshes that are true."""
-        self._add(self._measure(preds, target, preds_lengths, target_meshes=target_meshes))
+        self._add(self.measure(preds, target, preds_lengths, target_meshes=target_meshes))
 
-    def _measure(
+    def measure(
         self,
         preds: Clouds,
         target: Clouds | None = None,
@@ -137,6 +138,7 @@ class PointToSurfaceDistance(MeanOverPairs):
         *,
         target_meshes: Meshes | None = None,
     ) -> Tensor:
+        """The measure of each pair, of shape ``(B,)``."""
         if target_meshes is None:
             raise ValueError("Argument `target_meshes` must hold pairs of vertices and faces, but got none")
         return point_to_surface_distance(preds, target_meshes, self.squared, preds_lengths)

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from ds_metrics.clouds import Clouds
 from ds_metrics.functional.earth_movers import Method, check_transport, earth_movers_distance
-from ds_metrics.reconstruction.mean import MeanOverClouds, state_name
+from ds_metrics.reconstruction.mean import PairMetric
 
 
-class EarthMoversDistance(MeanOverClouds):
+class EarthMoversDistance(PairMetric):
     r"""Mean earth mover's distance between predicted and true clouds.
 
     .. math:: \min_{\pi} \sum_{p \in P} \sum_{q \in Q} \pi_{pq} \|p - q\|
@@ -49,18 +49,19 @@ class EarthMoversDistance(MeanOverClouds):
 
     def __init__(self, squared: bool = False, method: Method = "auto", tolerance: float = 0.01, **kwargs: Any) -> None:
         check_transport(method, tolerance)
-        super().__init__(state_name("earth_movers", squared, method, float(tolerance)), **kwargs)
+        super().__init__("earth_movers", squared, method, float(tolerance), **kwargs)
         self.squared = squared
         self.method: Method = method
         self.tolerance = tolerance
 
-    def _measure(
+    def measure(
         self,
         preds: Clouds,
         target: Clouds,
         preds_lengths: Tensor | None = None,
         target_lengths: Tensor | None = None,
     ) -> Tensor:
+        """The measure of each pair, of shape ``(B,)``."""
         return earth_movers_distance(
             preds, target, self.squared, self.method, self.tolerance, preds_lengths, target_lengths
         )

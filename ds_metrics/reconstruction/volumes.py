@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ds_metrics.functional.occupancy_iou import check_threshold, occupancy_iou
 from ds_metrics.functional.voxel_iou import voxel_iou
-from ds_metrics.reconstruction.mean import MeanOverPairs, state_name
+from ds_metrics.reconstruction.mean import MeanOverPairs
 
 
 class VoxelIoU(MeanOverPairs):
@@ -44,14 +44,15 @@ class VoxelIoU(MeanOverPairs):
 
     def __init__(self, threshold: float = 0.4, **kwargs: Any) -> None:
         check_threshold(threshold)
-        super().__init__(state_name("voxel_iou", float(threshold)), **kwargs)
+        super().__init__("voxel_iou", float(threshold), **kwargs)
         self.threshold = threshold
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Add pairs of predicted and true grids."""
-        self._add(self._measure(preds, target))
+        self._add(self.measure(preds, target))
 
-    def _measure(self, preds: Tensor, target: Tensor) -> Tensor:
+    def measure(self, preds: Tensor, target: Tensor) -> Tensor:
+        """The measure of each pair, of shape ``(B,)``."""
         return voxel_iou(preds, target, self.threshold)
 
 
@@ -87,12 +88,13 @@ class OccupancyIoU(MeanOverPairs):
 
     def __init__(self, threshold: float = 0.5, **kwargs: Any) -> None:
         check_threshold(threshold)
-        super().__init__(state_name("occupancy_iou", float(threshold)), **kwargs)
+        super().__init__("occupancy_iou", float(threshold), **kwargs)
         self.threshold = threshold
 
     def update(self, preds: Tensor | np.ndarray, target: Tensor | np.ndarray) -> None:
         """Add pairs of predicted and true occupancy."""
-        self._add(self._measure(preds, target))
+        self._add(self.measure(preds, target))
 
-    def _measure(self, preds: Tensor | np.ndarray, target: Tensor | np.ndarray) -> Tensor:
+    def measure(self, preds: Tensor | np.ndarray, target: Tensor | np.ndarray) -> Tensor:
+        """The measure of each pair, of shape ``(B,)``."""
         return occupancy_iou(preds, target, self.threshold)

@@ -134,7 +134,7 @@ def test_plugin_is_found_once_it_is_installed(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     monkeypatch.setenv("COLUMNS", "200")
     (line,) = [line for line in ds("metrics").stdout.splitlines() if "bounding-box-iou" in line]
-    assert "predictions, targets" in line
+    assert "  targets  " in line
     assert "Mean IoU of the axis-aligned bounding boxes" in line
     assert "(from ds-bounding-box)" in line
     scored = ds(*scoring)

@@ -14,13 +14,16 @@ from ds_metrics import (
     DensityAwareChamferDistance,
     DispersionScore,
     EarthMoversDistance,
+    FScore,
     HausdorffDistance,
     NormalConsistency,
     OccupancyIoU,
+    PairMetric,
     PointToSurfaceDistance,
     VoxelIoU,
     create_metric,
     functional,
+    pack_clouds,
 )
 from ds_metrics.registry import find_metric
 
@@ -163,14 +166,83 @@ def test_collection_beside_the_dispersion_score():
     torch.testing.assert_close(collection(*pairs, **extras)["ChamferDistance"], values["ChamferDistance"])
 
 
-def test_collection_does_not_take_one_setting_for_another():
-    """After a first batch where both are 0, compute groups would share one state."""
-    collection = MetricCollection({"max": HausdorffDistance(), "95": HausdorffDistance(percentile=95.0)})
-    same, (x, y) = uniform(1, 10, 3), clouds(1, seed=5)[0]
-    collection.update(same, same)
-    collection.update(x, y)
+@pytest.mark.parametrize(
+    ("factory", "settings", "make"),
+    [
+        (ChamferDistance, [{}, {"squared": False}, {"w1": 0.0}, {"w2": 0.0}], clouds),
+        (FScore, [{}, {"radius": 0.3}, {"radius": 0.3, "eps": 0.5}, {"radius": 0.3, "kaolin_recall": True}], clouds),
+        (EarthMoversDistance, [{}, {"squared": True}, {"method": "sinkhorn", "tolerance": 0.5}], clouds),
+        (HausdorffDistance, [{}, {"directed": True}, {"percentile": 70.0}], clouds),
+        (DensityAwareChamferDistance, [{}, {"alpha": 1.0}, {"n_lambda": 0.0}], clouds),
+        (PointToSurfaceDistance, [{}, {"squared": True}], with_meshes),
+        (VoxelIoU, [{}, {"threshold": 0.8}], grids),
+        (OccupancyIoU, [{}, {"threshold": 0.8}], places),
+    ],
+)
+def test_collection_does_not_take_one_setting_for_another(factory, settings, make):
+    """After a first batch where all values are equal, compute groups would share one state."""
+    collection = MetricCollection({str(at): factory(**options) for at, options in enumerate(settings)})
+    (preds, target), extras = make(8, seed=5)
+    if make in (grids, places):
+        first = (target, target), {}
+    elif make is with_meshes:
+        corners = torch.from_numpy(np.stack([vertices for vertices, _ in extras["target_meshes"]]))
+        first = (corners, target), extras
+    else:
+        first = (preds, preds) if factory is not FScore else (preds, preds + 9), {}
+    pairs = [first, ((preds, target), extras)]
+    for batch, keywords in pairs:
+        collection.update(*batch, **keywords)
     values = collection.compute()
-    assert values["95"] < values["max"]
+    for at, options in enumerate(settings):
+        alone = factory(**options)
+        for batch, keywords in pairs:
+            alone.update(*batch, **keywords)
+        assert torch.equal(values[str(at)], alone.compute())
+    assert len({value.item() for value in values.values()}) == len(settings)
+
+
+class LargestOffset(PairMetric):
+    """Largest offset of a coordinate of the centres, in units of a given length."""
+
+    def __init__(self, unit=1.0):
+        super().__init__("largest_offset", unit)
+        self.unit = unit
+
+    def measure(self, preds, target, preds_lengths=None, target_lengths=None):
+        """Of each pair."""
+        centers = [
+            torch.stack([cloud.mean(dim=0) for cloud in pack_clouds(side, lengths).split()])
+            for side, lengths in ((preds, preds_lengths), (target, target_lengths))
+        ]
+        return (centers[0] - centers[1]).abs().amax(dim=1) / self.unit
+
+
+def test_a_measure_of_ones_own():
+    collection = MetricCollection({"1": LargestOffset(), "2": LargestOffset(2.0), "CD": ChamferDistance()})
+    preds, target = clouds(5, seed=3)[0]
+    expected = (preds.mean(dim=1) - target.mean(dim=1)).abs().amax(dim=1)
+    collection.update(preds[:2], preds[:2])
+    for p, t in zip(preds.split(2), target.split(2), strict=True):
+        collection.update(list(p), t)
+    values = collection.compute()
+    torch.testing.assert_close(values["1"], expected.sum() / 7)
+    torch.testing.assert_close(values["2"], expected.sum() / 14)
+    padded = torch.cat([preds, torch.full((5, 3, 3), torch.nan)], dim=1)
+    metric = LargestOffset()
+    torch.testing.assert_close(metric(padded, target, torch.full((5,), 10)), expected.mean())
+    with pytest.raises(ValueError, match="finite"):
+        metric(padded, target)
+    torch.testing.assert_close(metric.compute(), expected.mean())
+
+
+def test_a_measure_that_is_not_one_value_a_pair_is_refused():
+    class Scalar(PairMetric):
+        def measure(self, preds, target, preds_lengths=None, target_lengths=None):
+            return preds.sum()
+
+    with pytest.raises(ValueError, match=r"Scalar\.measure must give one value a pair, of shape \(B,\), but gave \(\)"):
+        Scalar().update(*clouds(2, seed=0)[0])
 
 
 def test_registered_names():
