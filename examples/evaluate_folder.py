@@ -62,15 +62,15 @@ def main(
     scoring = Scoring(n_clusters="knee" if clusters is None else clusters, seed=seed)
     evaluation = evaluate(predicted, truth, scoring=scoring)
 
-    dispersion = evaluation.dispersion
-    clustering, share = dispersion.clustering, dispersion.normalized
+    clustering, interval, share = evaluation.dispersion.clustering, evaluation.interval, evaluation.share
     for name, value in evaluation.scores.items():
         print(f"{name:<22}{value:.6f}")
-    if clustering.interval is not None:
-        print(f"{'95 % interval of DS':<22}{clustering.interval.low:.6f} to {clustering.interval.high:.6f}")
-    if share.truth is not None:
-        print(f"{'DS of the truth':<22}{share.truth.score:.6f}")
-    print(f"{'share of the truth':<22}{share.reason if share.score is None else format(share.score, '.1%')}")
+    if interval is not None:
+        print(f"{'95 % interval of DS':<22}{interval.low:.6f} to {interval.high:.6f}")
+    if evaluation.truth_score is not None:
+        print(f"{'DS of the truth':<22}{evaluation.truth_score:.6f}")
+    reason = evaluation.dispersion.normalized.reason
+    print(f"{'share of the truth':<22}{reason if share is None else format(share, '.1%')}")
     print(f"{'clusters':<22}{clustering.n_clusters}, of which the largest:")
     for medoid, size in list(zip(clustering.medoids, clustering.sizes, strict=True))[:6]:
         print(f"  {size / clustering.n_samples:4.0%} of the predictions are near {predicted.names[medoid]}")

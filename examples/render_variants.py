@@ -88,7 +88,8 @@ def main(
     for bad in summary.skipped:
         print(f"skipped {bad.path}: {bad.reason}", file=sys.stderr)
 
-    parts = {f"azimuths within {angle:g} degrees": out / "renders" / f"azimuth-{angle:g}" for angle in angles}
+    names = [f"azimuths within {angle:g} degrees" for angle in angles]
+    parts = dict(zip(names, summary.folders, strict=True))
     draw_contact_sheet(parts, columns=8, size=min(size, 128)).save(out / "contact_sheet.png")
     print(f"wrote {out / 'contact_sheet.png'}", file=sys.stderr)
     extractor = create_extractor("vgg16")

@@ -16,6 +16,7 @@ from torchmetrics import Metric
 from ds_metrics import DispersionScore, MetricInfo, RecognitionShare, SetMetric
 from ds_metrics._files import write_json
 from ds_metrics.clouds import Clouds
+from ds_metrics.clustering import Interval
 from ds_metrics.measure import Measure
 from ds_metrics.pairwise import resolve_backend
 from ds_metrics.pairwise.progress import Counter
@@ -51,6 +52,23 @@ class Evaluation:
     provenance: dict[str, Any]
     recited: Recited | None = None
     left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def interval(self) -> Interval | None:
+        """Confidence interval of the Dispersion Score, if it has one."""
+        return None if self.dispersion is None else self.dispersion.clustering.interval
+
+    @property
+    def truth_score(self) -> float | None:
+        """Dispersion Score of the ground truth at the same settings, if there is one."""
+        normalized = None if self.dispersion is None else self.dispersion.normalized
+        return None if normalized is None or normalized.truth is None else normalized.truth.score
+
+    @property
+    def share(self) -> float | None:
+        """The Dispersion Score over that of the ground truth; without one, `dispersion.normalized` has the reason."""
+        normalized = None if self.dispersion is None else self.dispersion.normalized
+        return None if normalized is None else normalized.score
 
     def save(self, file: str | Path, names: Sequence[str]) -> None:
         """Write the result file, which `ds compare`, `ds curve` and `ds report` read; whole or not at all.

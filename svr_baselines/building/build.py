@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -68,11 +68,13 @@ class Summary:
         built: Items that were built now.
         kept: Items that an earlier run had finished.
         skipped: Items that can't be built, and why.
+        folders: The data sets that they are in.
     """
 
     built: int
     kept: int
     skipped: tuple[BadShape, ...]
+    folders: tuple[Path, ...]
 
     @property
     def total(self) -> int:
@@ -149,7 +151,7 @@ def run_build(
             samples = tuple(sample for item in good for sample in part.samples(item))
             (out / part.path).mkdir(parents=True, exist_ok=True)
             write_manifest(out / part.path, Manifest(samples, part.to_json(), tuple(skipped)))
-    return Summary(len(todo) - len(skipped), kept, tuple(skipped))
+    return Summary(len(todo) - len(skipped), kept, tuple(skipped), tuple(out / part.path for part in parts))
 
 
 def write_file(path: Path, scratch: Path, write: Callable[[Path], object]) -> None:
@@ -199,12 +201,22 @@ def _open(out: Path, parts: Sequence[Part]) -> Iterator[Path]:
     os.close(lock)  # kept by `claim_folder` after a good end
 
 
-def _check_folder(out: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
+def begun_with(out: Path, paths: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Settings of the data sets of these paths in a folder, of those that a run has begun.
+
+    Raises:
+        ValueError: If a file of the folder is damaged.
+    """
     begun = out / SCRATCH / _SETTINGS
     there: dict[str, Any] = _read_json(begun) if begun.exists() else {}
-    for path in settings:
+    for path in paths:
         if (out / path / DOCUMENT).exists():
             there[path] = _read_json(out / path / DOCUMENT).get("settings", {})
+    return there
+
+
+def _check_folder(out: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    there = begun_with(out, settings)
     if not there and any(name != SCRATCH for name in os.listdir(out)):
         raise ValueError(f"{out} must be empty or hold a build to go on with, but it holds other files.")
     for path, wanted in settings.items():

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from svr_baselines.building.build import Part, Summary, Workers, run_build, write_file
+from svr_baselines.building.build import Part, Summary, Workers, begun_with, run_build, write_file
 from svr_baselines.building.sampling import choose_sampler, sample_surface
 from svr_baselines.building.sources import MeshSource, as_sources, category_of, split_of
 from svr_baselines.data.manifest import Sample
@@ -82,6 +82,8 @@ def build_points(
     check_up(up)
     sources = as_sources(meshes)
     split = split_of(source.id for source in sources)
+    if sampler == "auto" and begun_with(Path(out), ["."]).get(".", {}).get("sampler") == "numpy":
+        sampler = "numpy"  # as it was begun, though Kaolin may be there by now
     maker = _Maker(Path(out), points, up, choose_sampler(sampler), seed)
     settings = {"kind": "points", "points": points, "up": up, "sampler": maker.sampler, "seed": seed}
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from svr_baselines.building.build import Part, Summary, Workers, run_build, write_file
+from svr_baselines.building.build import Part, Summary, Workers, begun_with, run_build, write_file
 from svr_baselines.building.sources import MeshSource, as_sources, category_of, split_of
 from svr_baselines.data.cameras import UNIT_DISTANCE, Camera
 from svr_baselines.data.manifest import Sample
@@ -183,6 +183,9 @@ def build_renders(
         Viewpoints(float(azimuth), _pair(elevation), _pair(distance), azimuth_centre) for azimuth in azimuth_ranges
     )
     sources = as_sources(meshes)
+    begun = begun_with(Path(out), map(part_of, viewpoints)).values()
+    if renderer == "auto" and any(settings.get("renderer") == "embree" for settings in begun):
+        renderer = "embree"  # as it was begun, though Kaolin and a GPU may be there by now
     maker = _Maker(Path(out), viewpoints, views, size, up, choose_renderer(renderer), samples, seed)
     split = split_of(source.id for source in sources)
     parts = [maker.part(of, split) for of in viewpoints]

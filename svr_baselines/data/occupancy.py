@@ -21,7 +21,7 @@ from ds_metrics._files import atomic_write
 from svr_baselines.data.coordinates import to_viewer
 from svr_baselines.data.inside import occupancy_of
 from svr_baselines.data.items import Coordinates, Item
-from svr_baselines.data.points import Normalization, check_count, normalize_points, stable_seed
+from svr_baselines.data.points import Normalization, check_count, frame_of, stable_seed
 
 BOX = 1.1  # half of the side of the cube that queries are drawn from: the unit ball and a tenth around it
 
@@ -94,15 +94,12 @@ def sample_occupancy(
     """
     check_count("queries", queries)
     cloud = np.asarray(cloud, dtype=np.float64)
-    normalized = normalize_points(cloud, normalize)
+    frame = frame_of(cloud, normalize)
     places = np.random.default_rng(seed).uniform(-BOX, BOX, (queries, 3)).astype(np.float16)
-    # normalised = (cloud - centre) / scale: both follow from the box of either.
-    extent, new_extent = np.ptp(cloud, axis=0), np.ptp(normalized, axis=0)
-    scale = extent.max() / new_extent.max()
-    centre = cloud.mean(axis=0) - scale * normalized.mean(axis=0)
-    return Occupancy(
-        places.astype(np.float32), occupancy_of(vertices, faces, places.astype(np.float64) * scale + centre)
-    )
+    queried = places.astype(np.float64)
+    if frame is not None:
+        queried = queried * frame.scale + frame.center
+    return Occupancy(places.astype(np.float32), occupancy_of(vertices, faces, queried))
 
 
 def write_occupancy(path: Path, occupancy: Occupancy, normalize: Normalization = "unit-ball") -> None:

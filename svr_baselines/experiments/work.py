@@ -183,15 +183,13 @@ def _score_predictions(
     file = context.out / result
     file.parent.mkdir(parents=True, exist_ok=True)
     evaluation.save(file, predictions.names)
-    interval, normalized = evaluation.dispersion.clustering.interval, evaluation.dispersion.normalized
-    truth = normalized and normalized.truth
     return {
         "ds": evaluation.scores["dispersion-score"],
-        "low": interval and interval.low,
-        "high": interval and interval.high,
+        "low": evaluation.interval and evaluation.interval.low,
+        "high": evaluation.interval and evaluation.interval.high,
         "cd": evaluation.scores["chamfer-distance"],
-        "share": normalized and normalized.score,
-        "truth_ds": truth and truth.score,
+        "share": evaluation.share,
+        "truth_ds": evaluation.truth_score,
         "n": len(predictions),
         "clusters": clusters,
         "distances": distances,

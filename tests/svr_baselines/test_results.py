@@ -27,8 +27,9 @@ def test_round_trip(tmp_path):
     result, found = written(tmp_path, evaluation, predictions), evaluation.dispersion
     assert result.dispersion == evaluation.scores["dispersion-score"]
     assert result.chamfer == evaluation.scores["chamfer-distance"]
-    assert result.interval == found.clustering.interval
-    assert result.normalized == found.normalized.score
+    assert result.interval == found.clustering.interval == evaluation.interval
+    assert result.normalized == found.normalized.score == evaluation.share
+    assert evaluation.share == pytest.approx(evaluation.scores["dispersion-score"] / evaluation.truth_score)
     assert result.normalized_interval == found.normalized.interval
     assert list(result.curves) == ["", "ground truth"]
     for read, curve in zip(result.curves.values(), (found.curve, found.normalized.truth.curve), strict=True):
@@ -42,7 +43,11 @@ def test_round_trip(tmp_path):
 
 def test_what_is_not_there_is_none(tmp_path):
     predictions = shapes(0)
-    result = written(tmp_path, evaluate(predictions, scoring=Scoring(3, confidence=None)), predictions)
+    evaluation = evaluate(predictions, scoring=Scoring(3, confidence=None))
+    result = written(tmp_path, evaluation, predictions)
+    assert (evaluation.interval, evaluation.truth_score, evaluation.share) == (None,) * 3
+    only_chamfer = evaluate(predictions, shapes(1), ["cd"])
+    assert (only_chamfer.interval, only_chamfer.truth_score, only_chamfer.share) == (None,) * 3
     assert (result.interval, result.normalized, result.normalized_interval, result.chamfer) == (None,) * 4
     assert result.curves == {}
 

@@ -140,6 +140,22 @@ def test_a_surface_without_area_is_refused(sampler):
         sample_surface(Surface(np.zeros((3, 3)), np.array([[0, 1, 2]])), 9, seed=0, sampler=sampler)
 
 
+def test_auto_goes_on_with_what_a_folder_was_begun_with(meshes, tmp_path, tree, monkeypatch):
+    out = tmp_path / "out"
+    assert build_points(meshes, out, points=50).folders == (out,)
+    whole = tree(out)
+    (out / "ball" / "1.npy").unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr("ds_metrics.pairwise.backends.import_quietly", lambda name: STAND_IN)
+        assert build_points(meshes, out, points=50).built == 1
+        assert tree(out) == whole
+        with pytest.raises(ValueError, match="other settings: sampler 'numpy', not 'kaolin'"):
+            build_points(meshes, out, points=50, sampler="kaolin")
+        build_points(meshes, tmp_path / "new", points=50)
+    with pytest.raises(ValueError, match="other settings: sampler 'kaolin', not 'numpy'"):
+        build_points(meshes, tmp_path / "new", points=50)
+
+
 def test_kaolin_is_asked_for_and_missing(monkeypatch):
     def fail(name):
         raise ImportError("placeholder")

@@ -14,7 +14,7 @@ from svr_baselines.data import read_images
 from svr_baselines.data.cameras import LENS, UNIT_DISTANCE
 from svr_baselines.data.manifest import read_manifest
 from svr_baselines.data.metadata import read_metadata
-from svr_baselines.rendering import load_surface, render
+from svr_baselines.rendering import backends, load_surface, render
 
 SMALL = {"size": 24, "renderer": "embree", "samples": 1}
 
@@ -141,6 +141,22 @@ def test_a_range_is_added(meshes, tmp_path, tree):
     after = tree(tmp_path / "out")
     assert after == tree(tmp_path / "both")
     assert {name: after[name] for name in before} == before
+
+
+def test_auto_goes_on_with_what_a_folder_was_begun_with(meshes, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    options = {"azimuth_ranges": (0.0, 30.0), "size": 16}
+    assert build_renders(meshes, out, **options).folders == (out / "azimuth-0", out / "azimuth-30")
+    picture = out / "azimuth-30" / "ball" / "0" / "rendering"
+    before = {file.name: file.read_bytes() for file in picture.iterdir()}
+    for file in picture.iterdir():
+        file.unlink()
+    lack = backends.lack
+    monkeypatch.setattr(backends, "lack", lambda name: None if name == "kaolin" else lack(name))
+    assert build_renders(meshes, out, **options).built == 1
+    assert {file.name: file.read_bytes() for file in picture.iterdir()} == before
+    with pytest.raises(ValueError, match="other settings: renderer 'embree', not 'kaolin'"):
+        build_renders(meshes, out, **options, renderer="kaolin")
 
 
 @pytest.mark.usefixtures("forked_workers")
