@@ -94,17 +94,12 @@ def run(plan: Plan, out: Path, workers: int | None, accelerator: str, devices: i
 
 def _check_packages(report: bool) -> None:
     """Find out before the work, not after hours of it, that a package is missing."""
-    from importlib.util import find_spec
+    from svr_baselines.environment import lack_of_extra
 
-    needed = {"torchvision": ("torchvision",), "lightning-fabric": ("lightning_fabric", "lightning")}
-    if report:
-        needed |= {"plotly": ("plotly",), "scikit-learn": ("sklearn",)}
-    missing = [package for package, modules in needed.items() if not any(map(find_spec, modules))]
-    if missing:
-        hint = "; or --no-report" if missing[0] in ("plotly", "scikit-learn") else ""
-        raise ValueError(
-            f"experiments need {' and '.join(missing)}: pip install 'dispersion-score[train,report]'{hint}"
-        )
+    if (lack := lack_of_extra("train")) is not None:
+        raise ValueError(f"an experiment {lack}")
+    if report and (lack := lack_of_extra("report")) is not None:
+        raise ValueError(f"the report of an experiment {lack}; or --no-report")
 
 
 def _has_gpu(accelerator: str) -> bool:

@@ -81,9 +81,19 @@ def describe_environment() -> Environment:
         packages=[_package(found) for found in (Requirement(OWN), *_requirements())],
         pairwise=_pairwise(),
         renderers=_renderers(),
-        extras=[_extra(name, what) for name, what in EXTRAS.items()],
+        extras=[Part(name, what, lack_of_extra(name)) for name, what in EXTRAS.items()],
         plugins=_plugins(),
     )
+
+
+def lack_of_extra(name: str) -> str | None:
+    """What an extra lacks here and how to get it, as the end of a sentence; ``None`` if it lacks nothing.
+
+    Example:
+        >>> lack_of_extra("train")  # where it is installed
+    """
+    missing = [_spelt(wanted) for wanted in _requirements(name) if _package(wanted).lack is not None]
+    return f"needs {', '.join(missing)}: pip install '{OWN}[{name}]'" if missing else None
 
 
 def _machine() -> dict[str, str]:
@@ -147,12 +157,6 @@ def _package(wanted: Requirement) -> Part:
     found = package_version(wanted.name) or package_version(_INSTEAD.get(wanted.name, wanted.name)) or ""
     fits = found and wanted.specifier.contains(found, prereleases=True)
     return Part(wanted.name, found, None if fits else f"needs {_spelt(wanted)}: pip install '{_spelt(wanted)}'")
-
-
-def _extra(name: str, what: str) -> Part:
-    missing = [_spelt(wanted) for wanted in _requirements(name) if _package(wanted).lack is not None]
-    lack = f"needs {', '.join(missing)}: pip install '{OWN}[{name}]'" if missing else None
-    return Part(name, what, lack)
 
 
 def _spelt(wanted: Requirement) -> str:

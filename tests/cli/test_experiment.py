@@ -1,4 +1,5 @@
 import json
+import re
 
 import ds_cli.experiment
 import pytest
@@ -91,12 +92,19 @@ def test_a_failing_job_is_one_line(finished, monkeypatch, tmp_path):
 
 
 def test_missing_packages_are_named_before_the_work(tmp_path, monkeypatch):
-    import importlib.util
+    from svr_baselines import environment
 
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "plotly" else find(name))
+    version, missing = environment.package_version, {"plotly"}
+    monkeypatch.setattr(environment, "package_version", lambda name: None if name in missing else version(name))
     line = fails("experiment", "synthetic", "--out", tmp_path / "out")
-    assert "experiments need plotly: pip install 'dispersion-score[train,report]'; or --no-report" in line
+    assert re.search(
+        r"the report of an experiment needs plotly>=[\d.]+: pip install 'dispersion-score\[report\]'; or --no-report",
+        line,
+    )
+    missing.update({"lightning", "lightning-fabric"})
+    for report in ("--report", "--no-report"):
+        line = fails("experiment", "synthetic", "--out", tmp_path / "out", report)
+        assert re.search(r"an experiment needs lightning-fabric>=.*'dispersion-score\[train\]'$", line)
     assert not (tmp_path / "out").exists()
 
 
