@@ -9,7 +9,9 @@ registered measure of sets, as `ds eval --metric all` computes them, sharing the
 run for each. Shapes are ellipsoids of random axes; predictions, ground truth and training set have as many each.
 
 Pairs: seconds of the earth mover's distance, exact and by Sinkhorn to within 1 %, between two ellipsoids, and of the
-distance of an ellipsoid's points to the triangles of a sphere. Other measures of pairs take milliseconds a pair.
+distance of an ellipsoid's points to the triangles of a sphere and of a cylinder, long and thin as those of models that
+people draw: by this package, and by `trimesh.proximity` where rtree is installed. Other measures of pairs take
+milliseconds a pair.
 
 One run of each, one after another.
 """
@@ -21,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -102,11 +105,18 @@ def of_pairs(points: int) -> Iterator[tuple[str, Callable[[], object]]]:
                 f"earth-movers-distance, {method}, {size:,} points",
                 partial(earth_movers_distance, p, q, method=method),
             )
-    for subdivisions in (2, 4):
-        sphere = trimesh.creation.icosphere(subdivisions)
-        mesh = (sphere.vertices.view(np.ndarray), sphere.faces.view(np.ndarray))
-        label = f"point-to-surface-distance, {points:,} points, {len(sphere.faces):,} triangles"
-        yield label, partial(point_to_surface_distance, clouds[0], [mesh])
+    meshes = {
+        "sphere": trimesh.creation.icosphere(2),
+        "finer sphere": trimesh.creation.icosphere(4),
+        "cylinder": trimesh.creation.cylinder(radius=0.3, height=1.5, sections=500),
+    }
+    for name, mesh in meshes.items():
+        label = f"to the surface of a {name}, {points:,} points, {len(mesh.faces):,} triangles"
+        surface = (mesh.vertices.view(np.ndarray), mesh.faces.view(np.ndarray))
+        yield label, partial(point_to_surface_distance, clouds[0], [surface])
+        if find_spec("rtree") is not None:
+            query = trimesh.proximity.ProximityQuery(mesh)
+            yield f"{label}, trimesh", partial(query.on_surface, clouds[0][0].numpy())
 
 
 def seconds(label: str, run: Callable[[], object]) -> float:

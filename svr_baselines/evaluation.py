@@ -19,12 +19,11 @@ from ds_metrics.clouds import Clouds
 from ds_metrics.clustering import Interval
 from ds_metrics.measure import Measure
 from ds_metrics.pairwise import resolve_backend
-from ds_metrics.pairwise.progress import Counter
 from ds_metrics.registry import find_metric
 from svr_baselines.data import ImageSet, ShapeSet, normalization_of
 from svr_baselines.dispersion import Dispersion, Resources, Scoring, Stage, score_dispersion
 from svr_baselines.inputs import as_clouds
-from svr_baselines.measures import FurtherInputs, Recited, SharedSets
+from svr_baselines.measures import Recited, SharedSets, update_with_surfaces
 from svr_baselines.normalized import unlike_points
 from svr_baselines.selection import Available, select_metrics
 from svr_baselines.versions import package_versions
@@ -138,7 +137,8 @@ def evaluate(
     settings: dict[str, Any] = {}
     with resources.with_one_cluster() as shared:
         sets = SharedSets(infos, preds, truth, training, scoring, shared, stage)
-        further = FurtherInputs(predictions, targets)
+        shapes = {"preds": predictions} | ({} if targets is None else {"target": targets})
+        clouds = {"preds": preds} | ({} if truth is None else {"target": truth})
         # First the Dispersion Score, as it keeps its matrices.
         for info in sorted(infos, key=lambda info: info.factory is not DispersionScore):
             if info.factory is DispersionScore:
@@ -150,7 +150,7 @@ def evaluate(
                 continue
             try:
                 other = sets.create(info)
-                scores[info.name] = _score(other, info, preds, truth, sets, further, stage)
+                scores[info.name] = _score(other, info, shapes, clouds, sets, stage)
             except (ValueError, TypeError, ImportError) as error:
                 if info.name in chosen.named:
                     raise
@@ -220,24 +220,19 @@ def features_text(extractor: Mapping[str, Any]) -> str:
 def _score(
     metric: Metric,
     info: MetricInfo,
-    preds: Clouds,
-    targets: Clouds | None,
+    shapes: Mapping[str, ShapeSet],
+    clouds: Mapping[str, Clouds],
     sets: SharedSets,
-    further: FurtherInputs,
     stage: Stage,
 ) -> float:
-    clouds = [preds] if targets is None or not info.needs_target else [preds, targets]
+    taken = clouds if info.needs_target else {"preds": clouds["preds"]}
     if isinstance(metric, SetMetric):
         value = sets.measure(metric)
     elif info.inputs:
-        with stage(f"surfaces for {info.name}"):
-            counter = Counter(len(preds))
-            for index in range(len(preds)):
-                metric.update(*(side[index : index + 1] for side in clouds), **further.of_pair(info.inputs, index))
-                counter.add(1)
+        update_with_surfaces(metric, info, shapes, taken, stage)
         value = metric.compute()
     else:
-        metric.update(*clouds)
+        metric.update(*taken.values())
         value = metric.compute()
     if not isinstance(value, torch.Tensor) or value.numel() != 1 or not torch.isfinite(value):
         raise ValueError(f"metric {info.name!r} must give one finite number, but gave {value}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from ds_metrics import DispersionScore, MetricInfo, RecognitionShare, SetDistanc
 from ds_metrics.clouds import Clouds, pack_clouds
 from ds_metrics.functional import Recognition
 from ds_metrics.pairwise import memory_bytes
+from ds_metrics.pairwise.progress import Counter
 from svr_baselines.data import ShapeSet
 from svr_baselines.data.surfaces import Surface, Surfaces
 from svr_baselines.dispersion import Resources, Scoring, Stage
@@ -122,29 +123,30 @@ class SharedSets:
         return metric.measure(self.distances)
 
 
-class FurtherInputs:
-    """What metrics take by keyword beside the clouds: normals and meshes, a pair at a time.
+def update_with_surfaces(
+    metric: Metric, info: MetricInfo, shapes: Mapping[str, ShapeSet], clouds: Mapping[str, Clouds], stage: Stage
+) -> None:
+    """Give a metric all pairs, one by one, with the normals and the meshes that it takes by keyword.
 
     Args:
-        predictions: Predicted shapes.
-        targets: Their ground truth.
+        metric: What to update.
+        info: What the registry knows of it.
+        shapes: Sets by the name of their side, ``"preds"`` and ``"target"``.
+        clouds: The clouds of those that the metric takes.
+        stage: Makes the context in which the files are read.
+
+    Raises:
+        ValueError: If shapes are no meshes, or a file has changed since its points were drawn.
     """
-
-    def __init__(self, predictions: ShapeSet, targets: ShapeSet | None) -> None:
-        self._shapes = {"preds": predictions, "target": targets}
-        self._surfaces: dict[str, Surfaces] = {}
-
-    def of_pair(self, names: Sequence[str], index: int) -> dict[str, Any]:
-        """The arguments of these names for one pair."""
-        sides = {side: self._of(side)[index] for side in sorted({name.partition("_")[0] for name in names})}
-        return {name: _FURTHER[what](sides[side]) for name in names for side, _, what in [name.partition("_")]}
-
-    def _of(self, side: str) -> Surfaces:
-        if side not in self._surfaces:
-            shapes = self._shapes[side]
-            assert shapes is not None
-            self._surfaces[side] = Surfaces(shapes)
-        return self._surfaces[side]
+    parts = {name: name.split("_") for name in info.inputs}
+    surfaces = {side: Surfaces(shapes[side]) for side, _ in parts.values()}
+    with stage(f"surfaces for {info.name}"):
+        counter = Counter(len(clouds["preds"]))
+        for index in range(len(clouds["preds"])):
+            found = {side: surfaces[side][index] for side in surfaces}
+            further = {name: _FURTHER[what](found[side]) for name, (side, what) in parts.items()}
+            metric.update(*(some[index : index + 1] for some in clouds.values()), **further)
+            counter.add(1)
 
 
 _FURTHER: dict[str, Callable[[Surface], Any]] = {
