@@ -40,8 +40,7 @@ def print_metrics() -> None:
 
 def print_scores(evaluation: Evaluation, console: Console) -> None:
     """One row a score, and below what it takes to read the Dispersion Score; `ds metrics` describes the others."""
-    found = None if evaluation.dispersion is None else evaluation.dispersion.clustering
-    interval = None if found is None else found.interval
+    interval = evaluation.interval
     normalized = None if evaluation.dispersion is None else evaluation.dispersion.normalized
     titles = [] if interval is None else [f"{100 * interval.level:.4g} % interval"]
     table = Table(*map(_column, ["metric", "score", *titles, "better"]), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))

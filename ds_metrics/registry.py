@@ -136,28 +136,18 @@ def _plugins() -> tuple[MetricInfo, ...]:
 
 
 def _make_info(name: str, factory: Callable[..., Metric], description: str, provider: str) -> MetricInfo:
+    update = getattr(factory, "update", None)
+    parameters: Mapping[str, inspect.Parameter] = inspect.signature(update).parameters if update else {}
+    target = parameters.get("target")
+    inputs = tuple(name for name in FURTHER_INPUTS if name in parameters)
     return MetricInfo(
         name,
         factory,
         description,
-        _needs_target(factory),
+        needs_target=(target is not None and target.default is inspect.Parameter.empty)
+        or any(name.startswith("target_") for name in inputs),
         provider=provider,
         needs_train=getattr(factory, "needs_train", False),
-        inputs=_inputs(factory),
+        inputs=inputs,
         samples=getattr(factory, "samples", "clouds"),
     )
-
-
-def _needs_target(factory: Callable[..., Metric]) -> bool:
-    target = _parameters(factory).get("target")
-    required = target is not None and target.default is inspect.Parameter.empty
-    return required or any(name.startswith("target_") for name in _inputs(factory))
-
-
-def _inputs(factory: Callable[..., Metric]) -> tuple[str, ...]:
-    return tuple(name for name in FURTHER_INPUTS if name in _parameters(factory))
-
-
-def _parameters(factory: Callable[..., Metric]) -> Mapping[str, inspect.Parameter]:
-    update = getattr(factory, "update", None)
-    return inspect.signature(update).parameters if update else {}

@@ -24,7 +24,7 @@ from svr_baselines.data import ImageSet, ShapeSet, normalization_of
 from svr_baselines.dispersion import Dispersion, Resources, Scoring, Stage, score_dispersion
 from svr_baselines.inputs import as_clouds
 from svr_baselines.measures import Recited, SharedSets, update_with_surfaces
-from svr_baselines.normalized import unlike_points
+from svr_baselines.normalized import NormalizedScore, unlike_points
 from svr_baselines.selection import Available, select_metrics
 from svr_baselines.versions import package_versions
 
@@ -60,14 +60,17 @@ class Evaluation:
     @property
     def truth_score(self) -> float | None:
         """Dispersion Score of the ground truth at the same settings, if there is one."""
-        normalized = None if self.dispersion is None else self.dispersion.normalized
+        normalized = self._normalized
         return None if normalized is None or normalized.truth is None else normalized.truth.score
 
     @property
     def share(self) -> float | None:
         """The Dispersion Score over that of the ground truth; without one, `dispersion.normalized` has the reason."""
-        normalized = None if self.dispersion is None else self.dispersion.normalized
-        return None if normalized is None else normalized.score
+        return None if self._normalized is None else self._normalized.score
+
+    @property
+    def _normalized(self) -> NormalizedScore | None:
+        return None if self.dispersion is None else self.dispersion.normalized
 
     def save(self, file: str | Path, names: Sequence[str]) -> None:
         """Write the result file, which `ds compare`, `ds curve` and `ds report` read; whole or not at all.
@@ -126,10 +129,11 @@ def evaluate(
     """
     start = time.perf_counter()
     scoring, resources = scoring or Scoring(), resources or Resources()
-    chosen = select_metrics(metrics, Available.of(predictions, targets, train is not None, scoring.estimator))
+    shapes = {"preds": predictions} | ({} if targets is None else {"target": targets})
+    chosen = select_metrics(metrics, Available.of(shapes, train is not None, scoring.estimator))
     infos, left = chosen.infos, dict(chosen.left_out)
-    preds = as_clouds(predictions)
-    truth, training = (None if shapes is None else as_clouds(shapes) for shapes in (targets, train))
+    clouds = {side: as_clouds(some) for side, some in shapes.items()}
+    preds, truth, training = clouds["preds"], clouds.get("target"), None if train is None else as_clouds(train)
 
     scores: dict[str, float] = {}
     dispersion: Dispersion | None = None
@@ -137,8 +141,6 @@ def evaluate(
     settings: dict[str, Any] = {}
     with resources.with_one_cluster() as shared:
         sets = SharedSets(infos, preds, truth, training, scoring, shared, stage)
-        shapes = {"preds": predictions} | ({} if targets is None else {"target": targets})
-        clouds = {"preds": preds} | ({} if truth is None else {"target": truth})
         # First the Dispersion Score, as it keeps its matrices.
         for info in sorted(infos, key=lambda info: info.factory is not DispersionScore):
             if info.factory is DispersionScore:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ds_metrics import EarthMoversDistance, MetricInfo, SetMetric, list_metrics
@@ -34,14 +34,13 @@ class Available:
     points: int = 0
 
     @classmethod
-    def of(cls, predictions: ShapeSet, targets: ShapeSet | None, train: bool, estimator: Choice) -> Available:
-        """What sets of shapes offer."""
-        sides = {"preds": predictions} | ({} if targets is None else {"target": targets})
+    def of(cls, sides: Mapping[str, ShapeSet], train: bool, estimator: Choice) -> Available:
+        """What sets of shapes offer: ``"preds"`` and, if there is a ground truth, ``"target"``."""
         return cls(
-            targets is not None,
+            "target" in sides,
             train,
             frozenset(side for side, shapes in sides.items() if has_surfaces(shapes)),
-            choose_estimator(estimator, len(predictions.clouds)) == "exact",
+            choose_estimator(estimator, len(sides["preds"].clouds)) == "exact",
             max(len(cloud) for shapes in sides.values() for cloud in shapes.clouds),
         )
 

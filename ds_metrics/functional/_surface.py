@@ -38,9 +38,10 @@ class _Surface:
     def __init__(self, triangles: Points) -> None:
         from scipy.spatial import KDTree
 
-        order = KDTree(triangles.mean(axis=1), leafsize=_GROUP).indices
+        self.tree = KDTree(triangles.mean(axis=1), leafsize=_GROUP)
+        order = self.tree.indices
+        self.place = np.argsort(order)  # of each triangle among those in order
         self.triangles = triangles[np.concatenate([order, np.repeat(order[-1:], -len(order) % _GROUP)])]
-        self.tree = KDTree(self.triangles.mean(axis=1))
         low, high = self.triangles.min(axis=1), self.triangles.max(axis=1)
         self.middle = (low + high) / 2
         self.radius = np.linalg.norm(self.triangles - self.middle[:, None], axis=2).max(axis=1)
@@ -59,8 +60,8 @@ class _Surface:
 
     def _bounds(self, points: Points) -> Points:
         """Squared distances that the surface is at most away."""
-        count = min(_FIRST, len(self.triangles))
-        near = self.tree.query(points, k=count)[1].reshape(len(points), count)
+        count = min(_FIRST, len(self.place))
+        near = self.place[self.tree.query(points, k=count)[1]].reshape(len(points), count)
         found = self._measure(np.repeat(points, count, axis=0), near.ravel()).reshape(*near.shape, 3)
         bounds = np.linalg.norm(found - points[:, None], axis=2).min(axis=1)
         slack = 1e-12 * (bounds + self.radius.max() + np.abs(points).max())  # of rounding
@@ -113,18 +114,18 @@ def _outside(points: Points, middle: Points, half: Points) -> Points:
 def _cut(triangles: Points) -> Points:
     """The same surface with the triangles of long edges cut in two, longest first: at most about twice as many."""
     most = 2 * len(triangles) + 4096
-    lengths = _edge_squares(triangles).max(axis=1)
-    usual = 4 * np.median(lengths)
-    while (longest := lengths.max()) > usual:
-        cut = np.flatnonzero(lengths >= max(longest / 4, usual))
+    edges = _edge_squares(triangles)
+    usual = 4 * np.median(edges.max(axis=1))
+    while (longest := edges.max()) > usual:
+        cut = np.flatnonzero(edges.max(axis=1) >= max(longest / 4, usual))
         if len(triangles) + len(cut) > most:
             break
-        edge = _edge_squares(triangles[cut]).argmax(axis=1)
+        edge = edges[cut].argmax(axis=1)
         corners = triangles[cut[:, None], (edge[:, None] + np.arange(3)) % 3]
         halves = np.stack([corners, corners], axis=1)
         halves[:, 0, 1] = halves[:, 1, 0] = corners[:, :2].mean(axis=1)
         triangles = np.concatenate([np.delete(triangles, cut, axis=0), halves.reshape(-1, 3, 3)])
-        lengths = _edge_squares(triangles).max(axis=1)
+        edges = _edge_squares(triangles)
     return triangles
 
 
