@@ -65,7 +65,11 @@ def open_cluster(cluster: str) -> Iterator[str]:
 
     workers = _worker_count(cluster)
     threads = max(1, torch.get_num_threads() // workers)
-    with distributed.LocalCluster(workers, threads_per_worker=threads, dashboard_address=None) as started:
+    # On any free port, for this machine alone: two clusters at once would both ask for Dask's own.
+    pages = {"dashboard_address": "127.0.0.1:0"}
+    with distributed.LocalCluster(
+        workers, threads_per_worker=threads, dashboard_address=None, scheduler_kwargs=pages
+    ) as started:
         yield started.scheduler_address
 
 

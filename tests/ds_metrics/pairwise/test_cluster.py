@@ -8,7 +8,7 @@ import pytest
 import torch
 from forked import forked_dask
 
-from ds_metrics.pairwise import pairwise_distance, report_progress
+from ds_metrics.pairwise import open_cluster, pairwise_distance, report_progress
 
 dask = pytest.importorskip("dask", reason="needs Dask: pip install 'dispersion-score[cluster]'")
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'dispersion-score[cluster]'")
@@ -121,3 +121,10 @@ def test_says_what_to_install(monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [])
     with pytest.raises(ValueError, match=r"pip install 'dispersion-score\[cluster\]'"):
         pairwise_distance(clouds(), cluster="local:2")
+
+
+@pytest.mark.filterwarnings("always")
+def test_two_local_clusters_at_once_take_no_port_from_each_other(recwarn):
+    with forked_dask(), open_cluster("local:1") as one, open_cluster("local:1") as other:
+        assert one != other
+    assert not [warning for warning in recwarn if "already in use" in str(warning.message)]
