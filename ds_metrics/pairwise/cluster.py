@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -67,10 +68,21 @@ def open_cluster(cluster: str) -> Iterator[str]:
     threads = max(1, torch.get_num_threads() // workers)
     # On any free port, for this machine alone: two clusters at once would both ask for Dask's own.
     pages = {"dashboard_address": "127.0.0.1:0"}
-    with distributed.LocalCluster(
+    started = distributed.LocalCluster(
         workers, threads_per_worker=threads, dashboard_address=None, scheduler_kwargs=pages
-    ) as started:
+    )
+    try:
         yield started.scheduler_address
+    finally:
+        _end(started)
+
+
+def _end(started: Any) -> None:
+    """End the processes of a cluster of our own; their ends must not cost what they have computed."""
+    try:
+        started.close()
+    except Exception as error:  # Dask asserts and times out, such as over a worker that it was just starting again
+        warnings.warn(f"Dask could not end its worker processes in order: {error!r}", RuntimeWarning, stacklevel=2)
 
 
 def check_cluster(cluster: str) -> None:
@@ -81,8 +93,16 @@ def check_cluster(cluster: str) -> None:
         )
     if cluster.startswith("local:"):
         _worker_count(cluster)
-    elif ":" not in cluster:
-        raise _no_cluster(cluster, "it names no port")
+        return
+    # Asked before a client is made: one that fails over its address runs a thread on, and ends it whenever it is
+    # collected. If the thread of another client or cluster that is just being started collects it, the two wait for
+    # each other, and the other fails.
+    from distributed.comm import get_address_host
+
+    try:
+        get_address_host(cluster)
+    except ValueError as error:
+        raise _no_cluster(cluster, str(error)) from error
 
 
 def _worker_count(cluster: str) -> int:

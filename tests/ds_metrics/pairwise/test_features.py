@@ -22,6 +22,7 @@ from ds_metrics.pairwise import (
     nearest_points,
     neighbour_distances,
     neighbours,
+    open_cluster,
     pairwise_distance,
     report_progress,
     resolve_backend,
@@ -274,12 +275,12 @@ def test_growing_matrix(cuts):
 @pytest.mark.filterwarnings("ignore")  # Dask's own
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
 def test_workers_of_a_cluster(monkeypatch, dtype):
-    distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'dispersion-score[cluster]'")
+    pytest.importorskip("distributed", reason="needs Dask: pip install 'dispersion-score[cluster]'")
     monkeypatch.setattr(tiles, "_LARGEST_EDGE", 9)
     x = vectors(30, dtype=dtype)
-    with forked_dask(), distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=None) as cluster:
-        check(all_pairs(x, cluster=cluster.scheduler_address), x)
-        check(all_pairs(x, x[:5], cluster=cluster.scheduler_address), x, x[:5])
+    with forked_dask(), open_cluster("local:1") as address:
+        check(all_pairs(x, cluster=address), x)
+        check(all_pairs(x, x[:5], cluster=address), x, x[:5])
 
 
 def test_tiles_are_a_second_of_work_whatever_the_length():
