@@ -84,6 +84,20 @@ def pack_clouds(clouds: Clouds, lengths: Tensor | None = None, name: str = "clou
     return packed
 
 
+def cast(clouds: PackedClouds, device: torch.device, dtype: torch.dtype, name: str) -> PackedClouds:
+    """Checked samples without gradient, on a device and in a type.
+
+    Raises:
+        ValueError: If their numbers are too large for the type.
+    """
+    points = clouds.points.detach().to(device, dtype)
+    if points.dtype != clouds.points.dtype and not torch.isfinite(points).all():
+        raise ValueError(
+            f"Argument `{name}` must hold numbers that fit {dtype}, but they reach {float(clouds.points.abs().max()):g}"
+        )
+    return PackedClouds(points, clouds.lengths)
+
+
 def pack_features(features: Clouds, name: str = "features") -> PackedClouds:
     """Check feature vectors, and take each for a cloud of one point in ``D`` dimensions.
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import warnings
+from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,11 +14,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from ds_metrics._syncing import RecoveringMetric
-from ds_metrics.clouds import PackedClouds
+from ds_metrics._accumulating import RecoveringMetric, joined
+from ds_metrics.clouds import PackedClouds, cast
 from ds_metrics.clustering import Clustering, Estimator, Solver, cluster
-from ds_metrics.clustering.interval import check_level
-from ds_metrics.clustering.solvers import check_solver
+from ds_metrics.clustering.interval import check_level, confidence_interval
+from ds_metrics.clustering.solvers import check_integer, check_solver
 from ds_metrics.features import Extractor
 from ds_metrics.measure import Measure, Samples
 from ds_metrics.pairwise import AllPairs, GrowingMatrix, Ranks, check_cluster, memory_bytes
@@ -138,9 +143,15 @@ class DispersionScore(RecoveringMetric):
         super().__init__(**kwargs)
         if of not in ("preds", "target"):
             raise ValueError(f"Argument `of` must be 'preds' or 'target', but got {of!r}")
-        if n_clusters != "knee" and (type(n_clusters) is not int or n_clusters < 1):
-            raise ValueError(f"Argument `n_clusters` must be 'knee' or a positive integer, but got {n_clusters!r}")
+        if n_clusters != "knee":
+            try:
+                n_clusters = check_integer("n_clusters", n_clusters, 1, 2**31 - 1)
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"Argument `n_clusters` must be 'knee' or a positive integer, but got {n_clusters!r}"
+                ) from None
         check_solver(solver)
+        seed = check_integer("seed", seed, 0, 2**64 - 1)
         memory_bytes(memory_budget)
         check_estimator(estimator)
         if confidence is not None:
@@ -163,9 +174,12 @@ class DispersionScore(RecoveringMetric):
         self.estimator = estimator
         self.confidence = confidence
         self.of = of
-        # Named by what they hold, lest a `MetricCollection` takes predictions and targets for one.
-        self.add_state(f"{of}_points", default=[], dist_reduce_fx="cat")
-        self.add_state(f"{of}_lengths", default=[], dist_reduce_fx="cat")
+        # Named by what they hold, lest a `MetricCollection` takes predictions and targets for one, or the features of
+        # two networks where those of the first batch are equal.
+        suffix = "" if self.measure.extractor is None else f"_{_digest(self.measure.extractor.key)}"
+        self._state = f"{of}_points{suffix}", f"{of}_lengths{suffix}"
+        for name in self._state:
+            self.add_state(name, default=[], dist_reduce_fx="cat")
         self._forget()
         self._begin_growing()
 
@@ -177,17 +191,14 @@ class DispersionScore(RecoveringMetric):
         target_lengths: Tensor | None = None,
     ) -> None:
         """Add samples, of which those of the other side are ignored."""
-        packed = self._checked(*((preds, preds_lengths) if self.of == "preds" else (target, target_lengths)))
-        self._forget()
-        self._points.append(packed.points)
-        self._lengths.append(packed.lengths.to(self.device))
-        self._grow(packed.lengths)
+        self._add(self._checked(preds, target, preds_lengths, target_lengths))
 
     def compute(self) -> Tensor:
         """Score of all samples."""
         if len(self._lengths) == 0:
             raise ValueError("DispersionScore needs at least 2 samples, but `update` was never called")
-        clouds = PackedClouds(_joined(self._points, not self.incremental), _joined(self._lengths).cpu())
+        points = joined(self._points, not self.incremental)
+        clouds = PackedClouds(points.to(self._kept(points.dtype)), joined(self._lengths).cpu())
         self._check_size(len(clouds.lengths))
         ranks = self._ranks
         if self._estimator(len(clouds.lengths)) == "sampled":
@@ -203,27 +214,6 @@ class DispersionScore(RecoveringMetric):
         self.clustering = clustering
         return self._as_value(clustering.score)
 
-    def forward(
-        self,
-        preds: Samples,
-        target: Any = None,
-        preds_lengths: Tensor | None = None,
-        target_lengths: Tensor | None = None,
-    ) -> Tensor:
-        """Add samples, and return the score of this batch alone.
-
-        torchmetrics' own ``forward`` resets the state while it computes the batch value: a bad batch would take all
-        earlier ones with it, and every step would copy the samples so far. Here a batch is checked and added first.
-        """
-        self.update(preds, target, preds_lengths, target_lengths)
-        batch = PackedClouds(self._points[-1], self._lengths[-1].cpu())
-        enough = len(batch.lengths) >= self._fewest
-        # In this process and in memory, whatever the metric's resources: a step is no place to start a cluster for.
-        distances = AllPairs(batch, None, self.squared, self.measure.backend).run() if enough else None
-        value = self._as_value(torch.nan if distances is None else self._cluster(distances).score)
-        self._forward_cache = value  # type: ignore[assignment]
-        return value
-
     def reset(self) -> None:
         """Forget all samples and the clusters of the last compute."""
         super().reset()
@@ -234,14 +224,6 @@ class DispersionScore(RecoveringMetric):
         """Everything but the prepared clouds of an incremental metric: a copy computes anew."""
         return {**super().__getstate__(), "_growing": None}
 
-    def sync(self, *args: Any, **kwargs: Any) -> None:
-        """Gather the samples of all ranks; one without samples takes part with none."""
-        width, dtype = self._row_on_ranks()
-        if not self._points:
-            self._points.append(torch.empty(0, width, dtype=dtype, device=self.device))
-            self._lengths.append(torch.empty(0, dtype=torch.int64, device=self.device))
-        super().sync(*args, **kwargs)
-
     def plot(self, val: Any = None, ax: Any = None) -> Any:
         """Plot one or several values, see `torchmetrics.Metric.plot`."""
         return self._plot(val, ax)
@@ -249,47 +231,77 @@ class DispersionScore(RecoveringMetric):
     @property
     def _points(self) -> list[Tensor]:
         """The samples; a tensor after a sync."""
-        points: list[Tensor] = getattr(self, f"{self.of}_points")
+        points: list[Tensor] = getattr(self, self._state[0])
         return points
 
     @property
     def _lengths(self) -> list[Tensor]:
         """How many points each has; a tensor after a sync."""
-        lengths: list[Tensor] = getattr(self, f"{self.of}_lengths")
+        lengths: list[Tensor] = getattr(self, self._state[1])
         return lengths
-
-    @property
-    def _state_dtype(self) -> torch.dtype:
-        """Points are kept in the metric's precision, float32 at least; see `torchmetrics.Metric.set_dtype`."""
-        return torch.promote_types(self.dtype, torch.float32)
 
     @property
     def _fewest(self) -> int:
         """Samples that a score takes at least."""
         return 2 if self.n_clusters == "knee" else int(self.n_clusters) + 1
 
-    def _checked(self, samples: Samples, lengths: Tensor | None) -> PackedClouds:
+    def _checked(
+        self,
+        preds: Samples,
+        target: Any = None,
+        preds_lengths: Tensor | None = None,
+        target_lengths: Tensor | None = None,
+    ) -> PackedClouds:
+        samples, lengths = (preds, preds_lengths) if self.of == "preds" else (target, target_lengths)
         packed = self.measure.pack(samples, lengths, self.of)
-        points = packed.points.detach().to(self.device)
-        # Unpooled features come in half precision, and stay in it for their size.
-        points = points if points.dtype == torch.float16 else points.to(self._state_dtype)
-        if self._points and self._points[0].shape[1] != points.shape[1]:
+        if not self._is_synced and self._points and self._points[0].shape[1] != packed.points.shape[1]:
             raise ValueError(
                 f"Argument `{self.of}` must have {self._points[0].shape[1]} features a sample as before, "
-                f"but got {points.shape[1]}"
+                f"but got {packed.points.shape[1]}"
             )
-        return PackedClouds(points, packed.lengths)
+        return cast(packed, self.device, self._kept(packed.points.dtype), self.of)
+
+    def _kept(self, dtype: torch.dtype) -> torch.dtype:
+        """Samples are kept in the metric's precision, float32 at least; see `torchmetrics.Metric.set_dtype`.
+
+        But unpooled features come in half precision, and stay in it for their size.
+        """
+        if dtype == torch.float16 and self.measure.name != "chamfer":
+            return dtype
+        return torch.promote_types(self.dtype, torch.float32)
+
+    def _measured(self, *args: Any, **kwargs: Any) -> tuple[tuple[PackedClouds], Tensor]:
+        batch = self._checked(*args, **kwargs)
+        enough = len(batch.lengths) >= self._fewest
+        # In this process and in memory, whatever the metric's resources: a step is no place to start a cluster for.
+        distances = AllPairs(batch, None, self.squared, self.measure.backend).run() if enough else None
+        return (batch,), self._as_value(torch.nan if distances is None else self._cluster(distances).score)
+
+    def _accumulate(self, batch: PackedClouds) -> None:
+        self._grow(batch)  # first, as it refuses what it can't compute with
+        self._forget()
+        self._append(**dict(zip(self._state, (batch.points, batch.lengths.to(self.device)), strict=True)))
+
+    def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
+        """Gather the samples of all ranks, in the most precise of their types; one without takes part with none."""
+        width, dtype = self._row_on_ranks()
+        points = joined(self._points).to(dtype) if self._points else torch.empty(0, width, dtype=dtype)
+        lengths = joined(self._lengths) if self._points else torch.empty(0, dtype=torch.int64)
+        for name, state in zip(self._state, (points, lengths), strict=True):
+            setattr(self, name, [state.to(self.device)])
+        super()._sync_dist(*args, **kwargs)
 
     def _row_on_ranks(self) -> tuple[int, torch.dtype]:
-        """Width and dtype of the samples' rows: what a rank without samples needs for its part, which is empty."""
-        if self.measure.name == "chamfer":  # points, whose rows are alike everywhere
-            return 3, self._state_dtype
-        own = (self._points[0].shape[1], self._points[0].dtype) if self._points else None
-        rows = [own]
+        """Width and type of the samples' rows on all ranks."""
+        row = None
+        if self._points:
+            row = self._points[0].shape[1], reduce(torch.promote_types, (part.dtype for part in self._points))
+        rows = [row]
         if dist.is_available() and dist.is_initialized():
             rows = [None] * dist.get_world_size(self.process_group)
-            dist.all_gather_object(rows, own, group=self.process_group)
-        return next((row for row in rows if row is not None), (1, self._state_dtype))
+            dist.all_gather_object(rows, row, group=self.process_group)
+        known = [row for row in rows if row is not None] or [(3, torch.float32)]
+        return known[0][0], reduce(torch.promote_types, (dtype for _, dtype in known))
 
     def _all_pairs(self, clouds: PackedClouds) -> AllPairs:
         budget = memory_bytes(self.memory_budget)
@@ -313,7 +325,14 @@ class DispersionScore(RecoveringMetric):
         )
 
     def _cluster(self, distances: Tensor | None, confidence: float | None = None) -> Clustering:
-        return cluster(distances, self.n_clusters, solver=self.solver, seed=self.seed, confidence=confidence)
+        found = cluster(distances, self.n_clusters, solver=self.solver, seed=self.seed)
+        if confidence is None:
+            return found
+        try:
+            return replace(found, interval=confidence_interval(distances, found, confidence))
+        except ValueError as error:  # too few samples for an interval have a score nevertheless
+            warnings.warn(f"The Dispersion Score has no confidence interval: {error}", RuntimeWarning, stacklevel=2)
+            return found
 
     def _cluster_on_ranks(self, clouds: PackedClouds, ranks: Ranks) -> Clustering:
         self.distances = self._all_pairs(clouds).run(ranks)
@@ -323,10 +342,10 @@ class DispersionScore(RecoveringMetric):
         alone = not (dist.is_available() and dist.is_initialized() and dist.get_world_size(self.process_group) > 1)
         self._growing = GrowingMatrix(self.squared, self.measure.backend) if self.incremental and alone else None
 
-    def _grow(self, lengths: Tensor) -> None:
-        """Compute the distances of the last batch, unless the samples before came by another way than `update`."""
-        if self._growing is not None and self._growing.covers(self._points[:-1]):
-            self._growing.append(PackedClouds(self._points[-1], lengths))
+    def _grow(self, batch: PackedClouds) -> None:
+        """Compute the distances of the next batch, unless the samples before came by another way than `update`."""
+        if self._growing is not None and self._growing.covers(self._points):
+            self._growing.append(batch)
 
     def _as_value(self, score: float) -> Tensor:
         return torch.tensor(score, dtype=torch.float32, device=self.device)
@@ -346,22 +365,5 @@ class DispersionScore(RecoveringMetric):
         self.distances = None
 
 
-def _joined(state: list[Tensor] | Tensor, replace: bool = False) -> Tensor:
-    """The tensors of a list state as one: without a copy if it is one, and after a sync.
-
-    Replaced by views of it one by one, they don't take their memory twice, whatever else holds the list.
-    """
-    if isinstance(state, Tensor):
-        return state
-    if len(state) == 1:
-        return state[0]
-    joined = state[0].new_empty(sum(map(len, state)), *state[0].shape[1:])
-    start = 0
-    for position, part in enumerate(state):
-        joined[start : start + len(part)] = part
-        if replace:
-            state[position] = joined[start : start + len(part)]
-        start += len(part)
-    if replace:
-        state[:] = [joined]
-    return joined
+def _digest(key: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:8]

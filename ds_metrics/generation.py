@@ -224,7 +224,8 @@ class VendiScore(SetMetric):
     all predictions of one ground truth compare; where there are none, of those among the generated ones, and then they
     don't. The scale of the last computation is on the attribute ``scale_used``.
 
-    ``update`` takes ``target`` if it is there.
+    ``update`` takes ``target`` if it is there. The score that ``forward`` returns is at the scale of its batch, unless
+    one is given.
 
     Args:
         scale: Distance at which similarity is 1 / e; or ``"median"``.
@@ -239,6 +240,7 @@ class VendiScore(SetMetric):
     """
 
     higher_is_better = None  # noise is diverse too
+    needs_target = False
     matrices: tuple[str, ...] = ("d_gg", "d_rr")
     findings = ("scale_used",)
 
@@ -264,16 +266,6 @@ class VendiScore(SetMetric):
     ) -> None:
         """Add clouds."""
         self._add(*self._checked(preds, target, preds_lengths, target_lengths))
-
-    def forward(
-        self,
-        preds: Clouds,
-        target: Clouds | None = None,
-        preds_lengths: Tensor | None = None,
-        target_lengths: Tensor | None = None,
-    ) -> Tensor:
-        """Add clouds, and return the score of this batch alone, at the scale of this batch unless one is given."""
-        return super().forward(preds, target, preds_lengths, target_lengths)  # type: ignore[arg-type]
 
     def measure(self, sets: SetDistances) -> Tensor:
         """The value for two sets."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from ds_metrics.clouds import Clouds, pack_clouds
+from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
 from ds_metrics.clustering.solvers import check_integer
 from ds_metrics.functional.memorization import memorization_z_score, oracle_nn_distance
 from ds_metrics.functional.recognition import Recognition, recognition_share
@@ -130,12 +130,24 @@ class RecognitionShare(_AgainstTraining):
     ) -> None:
         super().__init__(train, train_lengths, **kwargs)
         assert self.train_set is not None
+        n_train = len(self.train_set.lengths)
+        if n_train < 2:
+            raise ValueError(f"Argument `train` must hold at least 2 clouds to be clustered, but got {n_train}")
         if n_clusters != "knee":
-            check_integer("n_clusters", n_clusters, 1, len(self.train_set.lengths) - 1)
+            n_clusters = check_integer("n_clusters", n_clusters, 1, n_train - 1)
         self.n_clusters = n_clusters
         self.seed = seed
         self.recognition = None
         self.clustering: Any = None
+
+    def _checked(self, *args: Any, **kwargs: Any) -> tuple[PackedClouds, PackedClouds | None]:
+        preds, target = super()._checked(*args, **kwargs)
+        if target is not None and len(preds.lengths) != len(target.lengths):
+            raise ValueError(
+                f"Argument `target` must hold as many clouds as `preds`, {len(preds.lengths)}, each the truth of one, "
+                f"but got {len(target.lengths)}"
+            )
+        return preds, target
 
     def measure(self, sets: SetDistances) -> Tensor:
         """The value for the sets."""

@@ -207,4 +207,4 @@ class SampledClusters:
         score = float(distances.mean(dtype=np.float64))
         error = float(distances.std(dtype=np.float64)) / math.sqrt(len(distances))
         reach = NormalDist().inv_cdf((1 + level) / 2) * error
-        return Interval(score - reach, score + reach, level, error, solver_error=0.0, n_resamples=0)
+        return Interval(max(0.0, score - reach), score + reach, level, error, solver_error=0.0, n_resamples=0)

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ds_metrics._syncing import RecoveringMetric
-from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
+from ds_metrics._accumulating import RecoveringMetric, joined
+from ds_metrics.clouds import Clouds, PackedClouds, cast, pack_clouds
 from ds_metrics.pairwise import Ranks, check_backend, check_cluster, memory_bytes
 from ds_metrics.set_distances import SetDistances
 
@@ -43,6 +43,7 @@ class SetMetric(RecoveringMetric):
     to_train: ClassVar[tuple[str, ...]] = ()  # sets whose distances to the training set it asks for
     findings: ClassVar[tuple[str, ...]] = ()  # attributes that it sets, beside the value
     needs_train: ClassVar[bool] = False
+    needs_target: ClassVar[bool] = True
 
     preds_points: list[Tensor]
     preds_lengths: list[Tensor]
@@ -102,32 +103,6 @@ class SetMetric(RecoveringMetric):
         with self._distances(preds, target, self.store, self.cluster) as sets:
             return self.measure(sets).to(self.device)
 
-    def forward(
-        self,
-        preds: Clouds,
-        target: Clouds,
-        preds_lengths: Tensor | None = None,
-        target_lengths: Tensor | None = None,
-    ) -> Tensor:
-        """Add clouds, and return the measure of this batch alone: checked first, so that a bad batch costs itself."""
-        batch = self._checked(preds, target, preds_lengths, target_lengths)
-        self._computed = None
-        self._update_count += 1
-        self._add(*batch)
-        enough = self._smallest(*batch) >= self._fewest
-        value = self.measure(self._distances(*batch)) if enough else torch.tensor(torch.nan)
-        self._forward_cache = value.to(self.device)  # type: ignore[assignment]
-        return value.to(self.device)
-
-    def sync(self, *args: Any, **kwargs: Any) -> None:
-        """Gather the clouds of all ranks; one without clouds takes part with none."""
-        for side in ("preds", "target"):
-            if not getattr(self, f"{side}_points"):
-                dtype = torch.promote_types(self.dtype, torch.float32)
-                getattr(self, f"{side}_points").append(torch.empty(0, 3, dtype=dtype, device=self.device))
-                getattr(self, f"{side}_lengths").append(torch.empty(0, dtype=torch.int64, device=self.device))
-        super().sync(*args, **kwargs)
-
     def plot(self, val: Any = None, ax: Any = None) -> Any:
         """Plot one or several values, see `torchmetrics.Metric.plot`."""
         return self._plot(val, ax)
@@ -136,6 +111,29 @@ class SetMetric(RecoveringMetric):
     def _fewest(self) -> int:
         """Clouds of each set that a value takes at least."""
         return 1
+
+    @property
+    def _points_dtype(self) -> torch.dtype:
+        """Points are kept in the metric's precision, float32 at least; see `torchmetrics.Metric.set_dtype`."""
+        return torch.promote_types(self.dtype, torch.float32)
+
+    def _measured(
+        self,
+        preds: Clouds,
+        target: Clouds | None = None,
+        preds_lengths: Tensor | None = None,
+        target_lengths: Tensor | None = None,
+    ) -> tuple[tuple[PackedClouds, PackedClouds | None], Tensor]:
+        batch = self._checked(preds, target, preds_lengths, target_lengths)
+        enough = self._smallest(*batch) >= self._fewest
+        value = self.measure(self._distances(*batch)) if enough else torch.tensor(torch.nan)
+        return batch, value.to(self.device)
+
+    def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
+        """Gather the clouds of all ranks; one without clouds takes part with none."""
+        none = PackedClouds(torch.empty(0, 3, dtype=self._points_dtype), torch.empty(0, dtype=torch.int64))
+        self._accumulate(*(None if getattr(self, f"{side}_points") else none for side in ("preds", "target")))
+        super()._sync_dist(*args, **kwargs)
 
     def _measure_on_ranks(self, sets: SetDistances, ranks: Ranks) -> Tensor:
         sets.share(ranks, self.matrices, self.to_train)
@@ -158,28 +156,26 @@ class SetMetric(RecoveringMetric):
     def _checked(
         self, preds: Clouds, target: Clouds | None, preds_lengths: Tensor | None, target_lengths: Tensor | None
     ) -> tuple[PackedClouds, PackedClouds | None]:
-        dtype = torch.promote_types(self.dtype, torch.float32)
-
         def pack(clouds: Clouds, lengths: Tensor | None, name: str) -> PackedClouds:
-            packed = pack_clouds(clouds, lengths, name)
-            return PackedClouds(packed.points.detach().to(self.device, dtype), packed.lengths)
+            return cast(pack_clouds(clouds, lengths, name), self.device, self._points_dtype, name)
 
+        if target is None and self.needs_target:
+            raise TypeError(f"Argument `target` must be the clouds of the reference set for {type(self).__name__}")
         packed = pack(preds, preds_lengths, "preds")
         return packed, None if target is None else pack(target, target_lengths, "target")
 
-    def _add(self, preds: PackedClouds, target: PackedClouds | None) -> None:
+    def _accumulate(self, preds: PackedClouds | None, target: PackedClouds | None) -> None:
         for side, clouds in (("preds", preds), ("target", target)):
             if clouds is not None:
-                getattr(self, f"{side}_points").append(clouds.points)
-                getattr(self, f"{side}_lengths").append(clouds.lengths.to(self.device))
+                parts = {"points": clouds.points.to(self.device), "lengths": clouds.lengths.to(self.device)}
+                self._append(**{f"{side}_{name}": part for name, part in parts.items()})
 
     def _joined(self, side: str) -> PackedClouds | None:
         points, lengths = getattr(self, f"{side}_points"), getattr(self, f"{side}_lengths")
         if len(lengths) == 0:
             return None
-        whole = isinstance(lengths, Tensor)  # after a sync
-        joined = PackedClouds(*((points, lengths.cpu()) if whole else (torch.cat(points), torch.cat(lengths).cpu())))
-        return joined if len(joined.lengths) else None
+        clouds = PackedClouds(joined(points).to(self._points_dtype), joined(lengths).cpu())
+        return clouds if len(clouds.lengths) else None
 
     def _distances(
         self,

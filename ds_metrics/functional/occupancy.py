@@ -75,8 +75,8 @@ def occupancy_divergence(generated: Clouds, reference: Clouds, resolution: int =
 
 def check_grid(resolution: int, radius: float) -> None:
     """Raise ``ValueError`` for a grid that can't be."""
-    if type(resolution) is not int or not 2 <= resolution <= 512:
-        raise ValueError(f"Argument `resolution` must be an integer from 2 to 512, but got {resolution!r}")
+    if type(resolution) is not int or not 3 <= resolution <= 512:
+        raise ValueError(f"Argument `resolution` must be an integer from 3 to 512, but got {resolution!r}")
     if not (isinstance(radius, (int, float)) and 0 < radius < math.inf):
         raise ValueError(f"Argument `radius` must be a positive number, but got {radius!r}")
 
@@ -88,6 +88,7 @@ def _occupancy(clouds: PackedClouds, resolution: int, radius: float) -> NDArray[
     tree: Any = None
     for part in torch.split(clouds.points.detach(), _POINTS):
         places = (part.cpu().double().numpy() / radius + 1) * ((resolution - 1) / 2)  # in cells; centres at integers
+        places = np.clip(places, -1e100, 1e100)  # whose squares don't overflow
         cells = np.clip(np.rint(places), 0, resolution - 1).astype(np.int64)
         cells = np.ravel_multi_index(tuple(cells.T), (resolution,) * 3)
         if (far := ~inside[cells]).any():

@@ -18,6 +18,7 @@ from ds_metrics.pairwise.engine import check_vectors
 from ds_metrics.pairwise.store import MemoryMatrix
 from ds_metrics.pairwise.tiles import Tile, TilePlan
 
+_FAR = 1e15  # numbers beyond may be too far apart for float32, which the next batch should not be told
 _FEW = 16  # samples that are taken together: one by one, a call for each pair of batches would cost more than its work
 
 
@@ -60,12 +61,21 @@ class GrowingMatrix:
         self._tiles: list[tuple[Tile, NDArray[np.float32]]] = []
 
     def append(self, clouds: PackedClouds) -> None:
-        """Add samples, and compute their distances to all before and among themselves, as soon as there are a few."""
+        """Add samples, and compute their distances to all before and among themselves, as soon as there are a few.
+
+        Those whose distances can't be computed are not added.
+        """
         check_vectors(self._backend, self._squared, *self._batches[:1], clouds)
         self._batches.append(clouds)
         self._waiting += 1
-        if sum(len(batch.lengths) for batch in self._batches[-self._waiting :]) >= _FEW:
-            self._catch_up()
+        far = len(clouds.points) > 0 and bool(clouds.points.abs().max() > _FAR)
+        if far or sum(len(batch.lengths) for batch in self._batches[-self._waiting :]) >= _FEW:
+            try:
+                self._catch_up()
+            except ValueError:
+                self._batches.pop()
+                self._waiting -= 1
+                raise
 
     def _catch_up(self) -> None:
         batches = self._batches[len(self._batches) - self._waiting :]

@@ -8,17 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ds_metrics._syncing import RecoveringMetric
+from ds_metrics._accumulating import RecoveringMetric
 from ds_metrics.clouds import Clouds
 
 
 class MeanOverPairs(RecoveringMetric):
     """Mean of a measure over pairs of a prediction and its truth.
 
-    A subclass has an ``update`` that adds what its ``measure`` makes of the same arguments.
-
-    torchmetrics' own ``forward`` resets the state while it computes the batch value, so that a bad batch would take
-    all earlier ones with it; here a batch is measured first, and only then added.
+    A subclass has an ``update`` that adds what its ``measure`` makes of the same arguments. ``forward`` returns the
+    mean over the batch alone, with gradient.
 
     Args:
         name: Of the measure; by default that of the class.
@@ -50,24 +48,22 @@ class MeanOverPairs(RecoveringMetric):
         mean: Tensor = getattr(self, self._sum) / self.n_pairs
         return mean.float()
 
-    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Add pairs as ``update`` does, and return the mean over this batch alone, with gradient."""
-        values = self.measure(*args, **kwargs)
-        self._computed = None
-        self._update_count += 1
-        self._add(values)
-        mean = values.mean()
-        self._forward_cache = mean  # type: ignore[assignment]
-        return mean
-
     def plot(self, val: Any = None, ax: Any = None) -> Any:
         """Plot one or several values, see `torchmetrics.Metric.plot`."""
         return self._plot(val, ax)
 
-    def _add(self, values: Tensor) -> None:
+    def _measured(self, *args: Any, **kwargs: Any) -> tuple[tuple[Tensor], Tensor]:
+        values = self._checked(self.measure(*args, **kwargs))
+        return (values,), values.mean()
+
+    def _checked(self, values: Tensor) -> Tensor:
         if not isinstance(values, Tensor) or values.dim() != 1:
             got = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
             raise ValueError(f"{type(self).__name__}.measure must give one value a pair, of shape (B,), but gave {got}")
+        return values
+
+    def _accumulate(self, values: Tensor) -> None:
+        self._checked(values)
         total = getattr(self, self._sum)
         setattr(self, self._sum, total + values.detach().sum(dtype=torch.float64).to(total))
         self.n_pairs = self.n_pairs + len(values)

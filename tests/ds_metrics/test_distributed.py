@@ -203,3 +203,30 @@ def test_images_on_ranks_equal_one_process(options, shares):
         assert score == pytest.approx(expected, rel=1e-5)
         assert labels == metric.clustering.labels.tolist()
     torch.testing.assert_close(results[0][2], metric.distances, rtol=1e-4, atol=0)
+
+
+def run_alone_and_mixed(rank, size, port, out):
+    begin(rank, size, port)
+    vectors = torch.rand(6, 5, generator=torch.Generator().manual_seed(0)) * 1e-7
+    values = []
+    if rank == 0:  # nobody else is asked
+        for options in ({}, {"distributed_available_fn": lambda: False}):
+            options = options or {"sync_on_compute": False}
+            metric = DispersionScore(1, distance="features", **options)
+            metric.update(vectors)
+            values.append(metric.compute().item())
+    dist.barrier()
+    metric = DispersionScore(1, distance="features")
+    metric.update(vectors if rank else torch.zeros(1, 5).half())
+    out[rank] = values, metric.compute().item()
+    dist.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_rank_computes_alone_and_ranks_of_mixed_precision():
+    results = spawn(run_alone_and_mixed, 2)
+    vectors = torch.rand(6, 5, generator=torch.Generator().manual_seed(0)) * 1e-7
+    alone = dispersion_score(vectors, 1, distance="features").item()
+    assert results[0][0] == [pytest.approx(alone, rel=1e-5)] * 2
+    together = dispersion_score(torch.cat([torch.zeros(1, 5), vectors]), 1, distance="features").item()
+    assert [result[1] for result in results] == [pytest.approx(together, rel=1e-5)] * 2

@@ -45,7 +45,7 @@ def test_against_loops_and_all_medoids(n_clusters, options):
     for part in torch.split(batch, [4, 1, 3, 1]):
         metric.update(part)
     assert metric.compute().item() == pytest.approx(expected, rel=1e-5)
-    assert len(metric.preds_points) == 1  # put together, and not held twice
+    assert len(metric._points) == 1  # put together, and not held twice
     metric.update(batch[:1])
     assert metric.compute().item() == pytest.approx(
         least_inertia(mean_squares(features[[*range(9), 0]]), n_clusters) / 10, rel=1e-5

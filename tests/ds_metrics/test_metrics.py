@@ -7,6 +7,7 @@ import references
 import torch
 from matplotlib import pyplot
 from torchmetrics import MetricCollection
+from torchmetrics.utilities.exceptions import TorchMetricsUserError
 
 from ds_metrics import ChamferDistance, Coverage, DispersionScore, FScore
 from ds_metrics.functional import chamfer_distance, dispersion_score, f_score
@@ -120,6 +121,101 @@ def test_a_bad_batch_costs_nothing_but_itself(make):
             call(*torch.full((2, 2, 4, 3), torch.nan))
     other.update(preds, target)
     assert torch.equal(metric.compute(), other.compute())
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_counts_stay_counts(make):
+    metric, other = make(), make()
+    for one in (metric, other):
+        one.update(clouds(8), clouds(8, seed=1))
+    for dtype in (torch.float64, torch.float16):
+        metric.set_dtype(dtype)
+        metric.update(clouds(3, seed=2), clouds(3, seed=3))
+    for _ in range(2):
+        other.update(clouds(3, seed=2), clouds(3, seed=3))
+    torch.testing.assert_close(metric.compute().float(), other.compute(), rtol=0.01, atol=0)
+
+
+def test_batches_of_mixed_precision_are_not_rounded_to_the_first():
+    vectors = torch.rand(6, 5, generator=torch.Generator().manual_seed(0)) * 1e-7
+    scores = []
+    for batches in ([torch.zeros(1, 5).half(), vectors], [vectors, torch.zeros(1, 5).half()]):
+        metric = DispersionScore(1, distance="features")
+        for batch in batches:
+            metric.update(batch)
+        scores.append(metric.compute().item())
+    assert scores[0] == pytest.approx(scores[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("distance", ["features", "pixels", "chamfer"])
+@pytest.mark.parametrize("incremental", [False, True])
+def test_a_compute_before_the_first_sample_costs_nothing(distance, incremental):
+    metric = DispersionScore(1, distance=distance, incremental=incremental)
+    with pytest.raises(ValueError, match="`update` was never called"), pytest.warns(UserWarning, match="before the"):
+        metric.compute()
+    with metric.sync_context():
+        pass
+    batch = {"features": torch.rand(4, 7), "pixels": torch.rand(4, 3, 8, 8), "chamfer": clouds(4)}[distance]
+    metric.update(batch)
+    assert metric.compute() > 0
+
+
+def test_what_can_not_be_computed_with_is_not_added():
+    metric = DispersionScore(n_clusters=1, incremental=True)
+    metric.update(clouds(20))
+    for bad in (clouds(20, seed=1), clouds(2, seed=1)):
+        with pytest.raises(ValueError, match="distances fit float32"):
+            metric.update(bad * 1e30)
+        with pytest.raises(ValueError, match="distances fit float32"):
+            metric(bad * 1e30)
+    metric.update(clouds(20, seed=2))
+    torch.testing.assert_close(metric.compute(), dispersion_score(torch.cat([clouds(20), clouds(20, seed=2)]), 1))
+    with pytest.raises(ValueError, match=r"`preds` must hold numbers that fit torch.float32, but they reach 1e\+39"):
+        metric.update(torch.full((2, 4, 3), 1e39, dtype=torch.float64))
+
+
+def test_two_networks_of_one_collection_are_not_taken_for_one():
+    def network(seed):
+        made = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 4, bias=False))
+        torch.nn.init.normal_(made[1].weight, generator=torch.Generator().manual_seed(seed))
+        return made
+
+    images = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    members = {str(seed): DispersionScore(1, distance=network(seed), image_size=8) for seed in (0, 1)}
+    collection = MetricCollection(members)
+    for first in (images[:0], torch.zeros(1, 3, 8, 8)):
+        collection.update(first)
+        collection.update(images)
+        alone = {seed: metric.clone() for seed, metric in members.items()}
+        for metric in alone.values():
+            metric.reset()
+            metric.update(torch.cat([first, images]))
+        assert {name: value.item() for name, value in collection.compute().items()} == {
+            name: pytest.approx(metric.compute().item()) for name, metric in alone.items()
+        }
+        collection.reset()
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_synchronised_metrics_take_no_samples(make):
+    metric = make()
+    metric.update(clouds(8), clouds(8, seed=1))
+    expected = metric.compute()
+    metric.sync(dist_sync_fn=lambda state, group: [state, state], distributed_available=lambda: True)
+    for call in (metric.update, metric):
+        with pytest.raises(TorchMetricsUserError, match="while it is synchronised"):
+            call(clouds(2), clouds(2))
+    with pytest.raises(TorchMetricsUserError, match="already been synced"):
+        metric.sync()
+    metric.unsync()
+    metric._computed = None
+    assert torch.equal(metric.compute(), expected)
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_forward_keeps_to_its_rank(make):
+    with pytest.raises(ValueError, match="`dist_sync_on_step` must be False"):
+        type(make())(dist_sync_on_step=True)
 
 
 def test_forward_measures_a_batch_without_the_store_and_the_cluster(tmp_path):

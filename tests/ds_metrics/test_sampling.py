@@ -109,17 +109,35 @@ def test_recited_shapes(x, small):
 def test_confidence_is_asked_of_clustering_once(monkeypatch):
     from ds_metrics import dispersion
 
-    asked, cluster = [], dispersion.cluster
+    asked, interval = [], dispersion.confidence_interval
 
-    def recorded(*arguments, confidence=None, **options):
-        asked.append(confidence)
-        return cluster(*arguments, **options)
+    def recorded(*arguments):
+        asked.append(arguments[2])
+        return interval(*arguments)
 
-    monkeypatch.setattr(dispersion, "cluster", recorded)
+    monkeypatch.setattr(dispersion, "confidence_interval", recorded)
     metric = DispersionScore(n_clusters=2, confidence=0.9)
     metric(shapes(10))
+    assert asked == []  # not for the value of a step
     metric.compute()
-    assert asked == [None, 0.9]  # not for the value of a step
+    assert asked == [0.9]
+    assert metric.clustering.interval == interval(metric.distances, metric.clustering, 0.9)
+
+
+def test_too_few_samples_for_an_interval_have_a_score():
+    metric = DispersionScore(n_clusters=2, confidence=0.9)
+    metric.update(shapes(7))
+    with pytest.warns(RuntimeWarning, match="no confidence interval: .* at least 8 samples"):
+        score = metric.compute()
+    assert torch.equal(score, dispersion_score(shapes(7), 2))
+    assert metric.clustering.interval is None
+
+
+def test_an_interval_ends_at_zero():
+    x = torch.zeros(4, 5, 3)
+    x[3] += 1
+    interval = sampled(x, 1).interval
+    assert interval.low == 0 < interval.high
 
 
 def test_few_samples_and_many_clusters():

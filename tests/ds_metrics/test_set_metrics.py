@@ -115,9 +115,17 @@ def test_recognition_of_a_network_that_recites_some():
     metric.compute()
     assert metric.recognition.shares[3] == 0.5
     assert not metric.recognition.recited[3]
-    metric.update(preds[:1], target[:2])
-    with pytest.raises(ValueError, match="one to one"):
-        metric.compute()
+    shares = metric.recognition.shares
+    for call in (metric.update, metric):
+        with pytest.raises(ValueError, match=r"`target` must hold as many clouds as `preds`, 1, .* but got 2"):
+            call(preds[:1], target[:2])
+    metric.compute()
+    assert torch.equal(metric.recognition.shares, shares)
+
+
+def test_training_sets_that_can_not_be_clustered():
+    with pytest.raises(ValueError, match=r"`train` must hold at least 2 clouds .* but got 1"):
+        RecognitionShare(TRAIN[:1])
 
 
 @pytest.mark.parametrize("make", METRICS)
@@ -162,6 +170,26 @@ def test_a_bad_batch_costs_nothing_but_itself(make):
     assert torch.equal(metric.compute(), other.compute())
 
 
+@pytest.mark.parametrize("make", METRICS)
+def test_what_can_not_be_measured_is_not_added(make):
+    metric = make()
+    metric.update(clouds(8), clouds(8, seed=1))
+    expected = metric.compute()
+    batches = [(clouds(6) * 3e38, clouds(6, seed=1) * 3e38), (clouds(3).double() * 1e39, clouds(3))]
+    for preds, target in batches:
+        if not isinstance(metric, OccupancyDivergence) or preds.dtype == torch.float64:
+            with pytest.raises(ValueError, match=r"fit .*float32"):
+                metric(preds, target)
+    for call in (metric.update, metric):
+        if not isinstance(metric, VendiScore):
+            with pytest.raises(TypeError, match=f"`target` must be the clouds of .* for {type(metric).__name__}"):
+                call(clouds(3), None)
+    assert metric.preds_lengths[0].dtype == torch.int64
+    assert sum(map(len, metric.preds_lengths)) == sum(map(len, metric.target_lengths)) == 8
+    metric._computed = None
+    assert torch.equal(metric.compute(), expected)
+
+
 def test_a_batch_too_small_is_nan_and_counts():
     metric = ManifoldPrecision(nearest_k=3)
     preds, target = clouds(8), clouds(8, seed=1)
@@ -198,6 +226,14 @@ def test_collection_beside_the_dispersion_score():
         alone = make()
         alone.update(preds, target)
         assert torch.equal(values[str(index)], alone.compute())
+    for _ in range(2):  # members share a state after `update`, which `forward` must not add to twice
+        collection.reset()
+        collection.update(preds[:4], target[:4])
+        for p, t in zip(preds[4:].split(4), target[4:].split(4), strict=True):
+            collection(p, t)
+        again = collection.compute()
+        assert all(torch.equal(again[name], value) for name, value in values.items() if name != "cd")
+        torch.testing.assert_close(again["cd"], values["cd"])
     groups = [set(group) for group in collection.compute_groups.values()]
     assert {str(index) for index in range(len(METRICS))} in groups  # they keep the clouds once
 

@@ -19,11 +19,11 @@ def fail(context, *, text):
 def wait_for(context, *, file, name):
     """End when a file is there: by then another process must have made it."""
     (context.out / f"{name}.here").touch()
-    for _ in range(400):
+    for _ in range(2000):
         if (context.out / file).exists():
             return {"found": True}
         time.sleep(0.05)
-    raise ValueError(f"no {file} in 20 seconds")
+    raise ValueError(f"no {file} in 100 seconds")
 
 
 def sleep_once(context, *, name):
