@@ -14,6 +14,8 @@ from torch import Tensor
 Clouds: TypeAlias = "Tensor | np.ndarray | Sequence[Tensor | np.ndarray] | PackedClouds"
 
 
+_ROUNDED = 1e-4  # of the extent of samples: rounded by more, their distances are others
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _CHECKED_ROWS = 2**16  # points at a time, so that a check takes little memory beside the points
 _CHECKED_NUMBERS = 2**24  # of feature vectors at a time, so that those in a file are read once
 
@@ -85,16 +87,24 @@ def pack_clouds(clouds: Clouds, lengths: Tensor | None = None, name: str = "clou
 
 
 def cast(clouds: PackedClouds, device: torch.device, dtype: torch.dtype, name: str) -> PackedClouds:
-    """Checked samples without gradient, on a device and in a type.
+    """Checked samples without gradient, on a device and in a type; with a warning if that takes digits that matter.
 
     Raises:
         ValueError: If their numbers are too large for the type.
     """
-    points = clouds.points.detach().to(device, dtype)
-    if points.dtype != clouds.points.dtype and not torch.isfinite(points).all():
-        raise ValueError(
-            f"Argument `{name}` must hold numbers that fit {dtype}, but they reach {float(clouds.points.abs().max()):g}"
-        )
+    given = clouds.points.detach()
+    points = given.to(device, dtype)
+    if torch.finfo(dtype).eps > torch.finfo(given.dtype).eps and len(given):
+        largest, extent = float(given.abs().max()), float((given.amax(dim=0) - given.amin(dim=0)).max())
+        if largest > torch.finfo(dtype).max:
+            raise ValueError(f"Argument `{name}` must hold numbers that fit {dtype}, but they reach {largest:g}")
+        if largest * torch.finfo(dtype).eps > _ROUNDED * extent > 0:
+            warnings.warn(
+                f"Argument `{name}` holds numbers up to {largest:g} that differ by {extent:g}, of which {dtype} loses "
+                "digits that matter: centre them, or call `set_dtype(torch.float64)` on the metric",
+                RuntimeWarning,
+                stacklevel=2,
+            )
     return PackedClouds(points, clouds.lengths)
 
 
@@ -130,25 +140,28 @@ def pack_features(features: Clouds, name: str = "features") -> PackedClouds:
 
 def _as_features(features: Clouds, name: str) -> Tensor:
     tensor: object = features
-    if isinstance(features, np.ndarray) and features.dtype in (np.float16, np.float32, np.float64):
+    if isinstance(features, np.ndarray) and features.dtype.kind == "f" and features.dtype.itemsize <= 8:
         tensor = as_tensor(features)
-    kinds = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-    if not isinstance(tensor, Tensor) or tensor.dtype not in kinds:
+    if not isinstance(tensor, Tensor) or tensor.dtype not in _FLOATS:
         kind = getattr(features, "dtype", type(features).__name__)
         raise TypeError(f"Argument `{name}` must be a floating point tensor or array of shape (N, D), but got {kind}")
     return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
 
 
 def _as_floats(points: Tensor | np.ndarray, name: str) -> Tensor:
-    tensor = as_tensor(points) if isinstance(points, np.ndarray) and points.dtype.kind in "fiu" else points
-    if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+    tensor: object = points
+    if isinstance(points, np.ndarray) and points.dtype.kind == "f" and points.dtype.itemsize <= 8:
+        tensor = as_tensor(points)
+    if not isinstance(tensor, Tensor) or tensor.dtype not in _FLOATS:
         kind = getattr(points, "dtype", type(points).__name__)
         raise TypeError(f"Argument `{name}` must hold floating point tensors or arrays, but got {kind}")
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def as_tensor(array: np.ndarray) -> Tensor:
-    """A tensor of the same memory, also of an array that can't be written."""
+    """A tensor of the same memory where it can be, also of an array that can't be written."""
+    if not array.dtype.isnative or min(array.strides, default=0) < 0:
+        array = array.astype(array.dtype.newbyteorder("="))
     with warnings.catch_warnings():
         # An array that is mapped read-only is welcome: points are only ever read.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

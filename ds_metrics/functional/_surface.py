@@ -1,4 +1,4 @@
-"""The nearest point of a triangulated surface: boxes rule out all triangles but a few, which are measured exactly."""
+"""The nearest point of a triangulated surface: boxes and planes rule out all but a few triangles."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _GROUP = 32  # triangles in one box
 _FIRST = 8  # triangles near a point, whose distance bounds that of the surface
 _POINT_GROUPS = 2**16  # pairs looked at together, which bounds the memory
 _EXPANDED = 2**13
+_THIN = 1e-3  # height of a triangle over its longest edge, below which it is a sliver
 
 
 def closest_points(points: Points, triangles: Points) -> Points:
@@ -45,6 +46,12 @@ class _Surface:
         low, high = self.triangles.min(axis=1), self.triangles.max(axis=1)
         self.middle = (low + high) / 2
         self.radius = np.linalg.norm(self.triangles - self.middle[:, None], axis=2).max(axis=1)
+        across = np.cross(self.triangles[:, 1] - self.triangles[:, 0], self.triangles[:, 2] - self.triangles[:, 0])
+        doubled = np.linalg.norm(across, axis=1)
+        self.thin = doubled <= _THIN * _edge_squares(self.triangles).max(axis=1)
+        # None where the plane is not told well enough to rule anything out.
+        self.normals = np.where(self.thin, 0, across.T / np.where(self.thin, 1, doubled)).T
+        self.offsets = _dot(self.triangles[:, 0] - self.middle, self.normals)
         # By group and axis, so that what is looked at together lies together.
         low, high = (corner.reshape(-1, _GROUP, 3).transpose(0, 2, 1) for corner in (low, high))
         self.boxes = (high + low) / 2, (high - low) / 2
@@ -75,31 +82,84 @@ class _Surface:
             squares += _outside(points[:, axis, None], middle[axis], half[axis])
         point, group = np.nonzero(squares <= bounds[:, None])
         parts = [slice(start, start + _EXPANDED) for start in range(0, len(point), _EXPANDED)]
-        pairs = [self._pairs(points, bounds, point[part], group[part]) for part in parts]
-        point, triangle = (np.concatenate(side) for side in zip(*pairs, strict=True))
+        nearest = [self._nearest(points, *self._pairs(points, bounds, point[part], group[part])) for part in parts]
+        point, found, distances = (np.concatenate(side) for side in zip(*nearest, strict=True))
+        order = np.lexsort((distances, point))
+        return np.asarray(found[order[np.searchsorted(point[order], np.arange(len(points)))]])
+
+    def _nearest(self, points: Points, point: _Indices, triangle: _Indices) -> tuple[_Indices, Points, Points]:
+        """Of the triangles beside each point, whose points are in order, the nearest place and its distance."""
         found = self._measure(points[point], triangle)
         distances = np.linalg.norm(points[point] - found, axis=1)
         order = np.lexsort((distances, point))
-        nearest: Points = found[order[np.searchsorted(point[order], np.arange(len(points)))]]
-        return nearest
+        first = order[np.flatnonzero(np.diff(point[order], prepend=-1))]
+        return point[first], found[first], distances[first]
 
     def _pairs(self, points: Points, bounds: Points, point: _Indices, group: _Indices) -> tuple[_Indices, _Indices]:
-        """Points and triangles of the groups beside them that their own boxes don't rule out."""
+        """Points and triangles of the groups beside them that neither their own boxes nor their planes rule out."""
         middle, half = self.boxes
         squares = _outside(points[point][:, :, None], middle[group], half[group]).sum(axis=1)
         pair, member = np.nonzero(squares <= bounds[point][:, None])
-        return point[pair], group[pair] * _GROUP + member
+        point, triangle = point[pair], group[pair] * _GROUP + member
+        above = np.einsum("ij,ij->i", points[point] - self.middle[triangle], self.normals[triangle])
+        above -= self.offsets[triangle]
+        near = above * above <= bounds[point]
+        return point[near], triangle[near]
 
     def _measure(self, points: Points, which: _Indices) -> Points:
         """The point of each triangle nearest to the point beside it."""
+        parts = [slice(start, start + _EXPANDED) for start in range(0, len(which), _EXPANDED)]  # which fit the cache
+        return np.concatenate([np.empty((0, 3)), *(self._measured(points[part], which[part]) for part in parts)])
+
+    def _measured(self, points: Points, which: _Indices) -> Points:
         from trimesh.triangles import closest_point
 
         middle, radius = self.middle[which], self.radius[which]
         sizes = np.where(radius > 0, radius, 1.0)[:, None]  # brought to 1, as the library's tolerance is absolute
         triangles = (self.triangles[which] - middle[:, None]) / sizes[:, None]
-        found: Any = closest_point(triangles, (points - middle) / sizes)
+        local = (points - middle) / sizes
+        found: Any = closest_point(triangles, local)
+        if (thin := self.thin[which]).any():
+            found[thin] = _closest_of_slivers(local[thin], triangles[thin])
         places: Points = found * sizes + middle
         return places
+
+
+def _closest_of_slivers(points: Points, triangles: Points) -> Points:
+    """The point of each thin triangle nearest to the point beside it.
+
+    Barycentric coordinates lose the digits that the area has lost. The longest edge and the height above it do not.
+    """
+    rows = np.arange(len(triangles))[:, None]
+    first = _edge_squares(triangles).argmax(axis=1)[:, None]
+    a, b, c = triangles[rows, (first + np.arange(3)) % 3].transpose(1, 0, 2)
+    along, length = _direction(b - a)
+    apex = _dot(c - a, along)
+    up, height = _direction(c - a - apex[:, None] * along)
+    x, y = _dot(points - a, along), _dot(points - a, up)
+    inside = (y > 0) & (x * height >= y * apex) & ((length - x) * height >= y * (length - apex))
+    places = np.stack([_closest_of_edges(points, *edge) for edge in ((a, b), (b, c), (c, a))])
+    nearest = np.linalg.norm(places - points, axis=2).argmin(axis=0)
+    within = a + x[:, None] * along + y[:, None] * up
+    found: Points = np.where(inside[:, None], within, places[nearest, rows[:, 0]])
+    return found
+
+
+def _closest_of_edges(points: Points, start: Points, end: Points) -> Points:
+    along, length = _direction(end - start)
+    places: Points = start + np.clip(_dot(points - start, along), 0, length)[:, None] * along
+    return places
+
+
+def _direction(vectors: Points) -> tuple[Points, Points]:
+    """Unit vectors, or 0, and lengths."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    return vectors / np.where(lengths > 0, lengths, 1)[:, None], lengths
+
+
+def _dot(a: Points, b: Points) -> Points:
+    products: Points = np.einsum("ij,ij->i", a, b)
+    return products
 
 
 def _outside(points: Points, middle: Points, half: Points) -> Points:

@@ -25,7 +25,7 @@ NEEDS_POT = "needs POT: `pip install 'dispersion-score[ot]'`"
 
 _SCALINGS = 20  # of rows and columns between two passes in the log domain, where they are absorbed
 _RELAXATION = 1.5  # above 1 converges sooner where the entropy is small (Thibault et al. 2021)
-_MOST_PASSES = 300  # in the log domain
+_MOST_PASSES = 3000  # in the log domain
 _NEGLIGIBLE = 1e-6  # of the largest cost: as near as bounds of a distance near 0 have to come
 
 
@@ -62,8 +62,9 @@ def network_simplex(cost: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArr
     import ot
 
     n, m = cost.shape
+    largest = float(cost.max()) or 1.0  # brought to 1, as the library's tolerance is absolute
     plan: Any
-    plan, log = ot.emd(np.full(n, 1 / n), np.full(m, 1 / m), cost, numItermax=10**8, log=True)
+    plan, log = ot.emd(np.full(n, 1 / n), np.full(m, 1 / m), cost / largest, numItermax=10**8, log=True)
     if log["warning"] is not None:
         raise RuntimeError(f"POT found no optimal plan between {n} and {m} points: {log['warning']}")
     rows, columns = np.nonzero(plan)
@@ -91,7 +92,7 @@ def sinkhorn(cost: Tensor, tolerance: float) -> Bounded:
         near = max(tolerance * float(found.upper + found.lower), negligible)
         if float(found.upper - found.lower) <= near:
             return found
-        if found.moved * largest < near / 4:  # else less entropy would only make more to round
+        if found.moved * largest < float(found.upper - found.lower) / 4:  # else less entropy is only more to round
             epsilon /= 2
         f, g = _scaled(cost, *_one_pass(cost, g, epsilon), epsilon)
         found = _bounds(cost, f, g, epsilon)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ds_metrics.clouds import Clouds, pack_clouds
 from ds_metrics.functional._nearest import mean_per_cloud, root
 from ds_metrics.functional._surface import Points, closest_points
 
+_LARGEST = 1e100  # whose squares, and theirs, don't overflow
 Meshes: TypeAlias = "Sequence[tuple[ArrayLike | Tensor, ArrayLike | Tensor]]"
 
 
@@ -27,8 +28,8 @@ def point_to_surface_distance(
     with :math:`S` all points of all triangles: exact, no sampling. Euclidean unless ``squared``. One way only: what the
     points leave out of the surface costs nothing. Differentiable in the points, not in the mesh.
 
-    Triangles that the boxes about them rule out are left out, the others measured in float64 on the CPU by
-    ``trimesh.triangles.closest_point``.
+    Triangles that the boxes about them or their planes rule out are left out, the others measured in float64 on the
+    CPU by ``trimesh.triangles.closest_point``, slivers by their edges and heights.
 
     Source of point to triangle: C. Ericson, *Real-Time Collision Detection*, 2005, section 5.1.5.
 
@@ -65,16 +66,17 @@ def point_to_surface_distance(
         closest_points(cloud.detach().cpu().double().numpy(), corners)
         for cloud, corners in zip(packed.split(), triangles, strict=True)
     ]
-    surface = torch.from_numpy(np.concatenate(places)).to(packed.points)
-    squares = (packed.points - surface).square().sum(dim=1)
-    return mean_per_cloud(squares if squared else root(squares), packed)
+    precise = torch.float32 if packed.points.device.type == "mps" else torch.float64  # Apple's GPUs have none
+    surface = torch.from_numpy(np.concatenate(places)).to(packed.points.device, precise)
+    squares = (packed.points.to(precise) - surface).square().sum(dim=1)
+    return mean_per_cloud(squares if squared else root(squares), packed).to(packed.points.dtype)
 
 
 def _triangles(mesh: tuple[ArrayLike | Tensor, ArrayLike | Tensor], index: int) -> Points:
     """Corners of a checked mesh, of shape ``(F, 3, 3)``."""
     if not isinstance(mesh, Sequence) or len(mesh) != 2:
         raise ValueError(f"Argument `meshes` must hold pairs (vertices, faces), but mesh {index} is none")
-    vertices, faces = (np.asarray(part.detach().cpu() if isinstance(part, Tensor) else part) for part in mesh)
+    vertices, faces = map(_as_array, mesh)
     for name, array, kinds in (("vertices", vertices, "fiu"), ("faces", faces, "iu")):
         if array.ndim != 2 or array.shape[1] != 3 or len(array) == 0 or array.dtype.kind not in kinds:
             what = "numbers" if name == "vertices" else "integers"
@@ -90,4 +92,13 @@ def _triangles(mesh: tuple[ArrayLike | Tensor, ArrayLike | Tensor], index: int) 
     corners: Points = vertices.astype(np.float64)[faces]
     if not np.isfinite(corners).all():
         raise ValueError(f"Argument `meshes` must hold finite vertices, but mesh {index} has NaN or infinite ones")
+    if (largest := np.abs(corners).max()) > _LARGEST:
+        raise ValueError(f"Argument `meshes` must have vertices up to {_LARGEST:g}, but mesh {index} has {largest:g}")
     return corners
+
+
+def _as_array(part: ArrayLike | Tensor) -> NDArray[Any]:
+    if not isinstance(part, Tensor):
+        return np.asarray(part)
+    plain = part.detach().cpu()
+    return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()

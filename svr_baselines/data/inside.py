@@ -57,13 +57,14 @@ def occupancy_of(
     if method not in get_args(Method):
         raise ValueError(f"Argument `method` must be one of {get_args(Method)}, but got {method!r}.")
     vertices, faces, queries = _checked(vertices, faces, queries)
-    mesh = None if method == "winding" else _watertight(vertices, faces)
+    centre, scale = _frame(vertices, faces)  # brought to size 1, as the library's tolerances are absolute
+    mesh = None if method == "winding" else _watertight((vertices - centre) / scale, faces)
     if mesh is None:
         if method == "rays":
             raise ValueError("Argument `method` is 'rays', but the mesh is not watertight.")
         inside: npt.NDArray[np.bool_] = np.abs(winding_number(vertices, faces, queries)) > 0.5
         return inside
-    return np.asarray(mesh.contains(queries), dtype=bool)
+    return np.asarray(mesh.contains((queries - centre) / scale), dtype=bool)
 
 
 def winding_number(vertices: npt.ArrayLike, faces: npt.ArrayLike, queries: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -114,11 +115,15 @@ def _prepared(
     vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int64], queries: npt.NDArray[np.float64]
 ) -> tuple[Tensor, Tensor]:
     """Places, and corners `(3, F, 3)`: about the centre of the mesh and of size 1, which loses the least."""
-    used = vertices[np.unique(faces)]
-    centre = (used.min(axis=0) + used.max(axis=0)) / 2
-    scale = np.ptp(used, axis=0).max() or 1.0
+    centre, scale = _frame(vertices, faces)
     corners = (vertices[faces.T] - centre) / scale
     return torch.from_numpy((queries - centre) / scale), torch.from_numpy(corners)
+
+
+def _frame(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], float]:
+    """Centre and longest side of the box about a mesh."""
+    used = vertices[np.unique(faces)]
+    return (used.min(axis=0) + used.max(axis=0)) / 2, float(np.ptp(used, axis=0).max()) or 1.0
 
 
 def _watertight(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int64]) -> Any:
@@ -142,5 +147,8 @@ def _checked(
     if faces.ndim != 2 or faces.shape[1] != 3 or len(faces) == 0 or faces.dtype.kind not in "iu":
         raise ValueError(f"Argument `faces` must be integers of shape (F, 3), but got {faces.dtype} {faces.shape}.")
     if faces.min() < 0 or faces.max() >= len(vertices):
-        raise ValueError(f"Argument `faces` names vertices up to {faces.max()}, but there are {len(vertices)}.")
+        raise ValueError(
+            f"Argument `faces` must name vertices from 0 to {len(vertices) - 1}, but goes from {faces.min()} to "
+            f"{faces.max()}."
+        )
     return vertices, faces.astype(np.int64), queries

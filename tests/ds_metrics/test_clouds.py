@@ -1,8 +1,10 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
 
-from ds_metrics.clouds import pack_clouds, pack_features
+from ds_metrics.clouds import cast, pack_clouds, pack_features
 
 
 def test_batches_lists_and_padding_agree():
@@ -114,3 +116,34 @@ def test_refuses_infinite_features(monkeypatch, dtype):
 def test_clouds_are_no_features():
     with pytest.raises(ValueError, match="`features` must hold feature vectors, but got point clouds"):
         pack_features(pack_clouds(torch.rand(2, 4, 3)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda a: a[:, ::-1], lambda a: a.astype(">f4"), np.asfortranarray],
+    ids=["reversed", "swapped", "columns"],
+)
+def test_arrays_however_they_lie(change):
+    array = np.random.default_rng(0).random((3, 5, 3), dtype=np.float32)
+    expected = torch.from_numpy(np.ascontiguousarray(change(array)).astype(np.float32))
+    assert torch.equal(pack_clouds(change(array)).points, expected.reshape(-1, 3))
+    assert torch.equal(pack_features(change(array[0])).points, torch.from_numpy(np.array(change(array[0]), dtype="f4")))
+
+
+@pytest.mark.parametrize("kind", [np.longdouble, torch.float8_e4m3fn])
+def test_refuses_numbers_that_it_can_not_compute_with(kind):
+    points = torch.zeros(1, 2, 3).to(kind) if isinstance(kind, torch.dtype) else np.zeros((1, 2, 3), dtype=kind)
+    with pytest.raises(TypeError, match=r"`preds` must hold floating point tensors or arrays, but got .*float"):
+        pack_clouds(points, name="preds")
+
+
+def test_a_cast_that_takes_digits_says_so():
+    points = torch.rand(2, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    device = torch.device("cpu")
+    with pytest.warns(RuntimeWarning, match=r"`preds` holds numbers up to 1e\+06 that differ by 0.7.* `set_dtype"):
+        cast(pack_clouds(points + 1e6), device, torch.float32, "preds")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for harmless in (points + 100, points[:1] * 0 + 1e6):
+            cast(pack_clouds(harmless), device, torch.float32, "preds")
+        cast(pack_clouds(points + 1e6), device, torch.float64, "preds")

@@ -59,7 +59,7 @@ def test_flipped_and_mapped_arrays(tmp_path):
         (torch.rand(2, 4, 8, 8), ValueError, r"image 0 has shape \(4, 8, 8\): lay RGBA over a background first"),
         (torch.rand(2, 3, 0, 8), ValueError, r"image 0 has shape \(3, 0, 8\)"),
         ([torch.rand(3, 8, 8), torch.rand(8, 8)], ValueError, r"image 1 has shape \(8, 8\)"),
-        (torch.rand(2, 3, 8, 8) * 255, ValueError, r"image 0 has values from .* to 25\d"),
+        (torch.linspace(255, 2, 384).reshape(2, 3, 8, 8), ValueError, r"image 0 has values from .* to 25\d"),
         (torch.rand(2, 3, 8, 8) * 2 - 1, ValueError, r"image 0 has values from -0.9.*undo the normalisation"),
         ([torch.rand(3, 8, 8), torch.full((3, 8, 8), torch.nan)], ValueError, "image 1 has NaN"),
         ([torch.full((3, 8, 8), torch.inf)], ValueError, "image 0 has values from inf to inf"),

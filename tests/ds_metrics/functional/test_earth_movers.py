@@ -98,6 +98,33 @@ def test_sinkhorn_at_any_scale_and_for_equal_clouds(scale):
     assert earth_movers_distance(points, points, method="sinkhorn").item() == 0
 
 
+@pytest.mark.parametrize("squared", [True, False])
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e6])
+def test_clouds_of_different_sizes_at_any_scale(scale, squared):
+    x, y = clouds(1, 60).double(), clouds(1, 40, seed=1).double()
+    exact = earth_movers_distance(x, y, squared).item()
+    scaled = earth_movers_distance(x * scale, y * scale, squared).item()
+    assert scaled / scale ** (2 if squared else 1) == pytest.approx(exact, rel=1e-9)
+
+
+@pytest.mark.parametrize("squared", [True, False])
+@pytest.mark.parametrize("noise", [0, 1e-3, 1e-2, 3e-2])
+def test_sinkhorn_of_good_predictions(noise, squared):
+    x = clouds(3, 80).double()
+    y = x + noise * torch.randn(x.shape, generator=torch.Generator().manual_seed(2), dtype=x.dtype)
+    exact = earth_movers_distance(x, y, squared)
+    found = earth_movers_distance(x, y, squared, method="sinkhorn")
+    torch.testing.assert_close(found, exact, rtol=0.0101, atol=1e-6 * (3 if squared else 3**0.5))
+
+
+@pytest.mark.parametrize("squared", [True, False])
+def test_sinkhorn_of_grids_with_copies(squared):
+    steps = torch.arange(4.0)
+    grid = torch.cartesian_prod(steps, steps, steps)
+    grid = torch.cat([grid, grid[:20]])[None]
+    assert abs(earth_movers_distance(grid, grid, squared, method="sinkhorn").item()) <= 2e-6 * 27
+
+
 def test_sinkhorn_that_comes_to_no_end_gives_no_number(monkeypatch):
     monkeypatch.setattr(_transport, "_MOST_PASSES", 2)
     with pytest.raises(RuntimeError, match=r"Sinkhorn came no nearer than .* not within a tolerance of 0.01"):

@@ -47,6 +47,18 @@ def test_any_triangles_like_the_loop(seed, count, scale, offset):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("method", ["rays", "winding"])
+def test_a_mesh_of_any_size_and_place(method):
+    ball = trimesh.creation.icosphere(2)
+    queries = np.random.default_rng(0).uniform(-1.2, 1.2, size=(200, 3))
+    expected = occupancy_of(ball.vertices, ball.faces, queries, method)
+    assert 0.1 < expected.mean() < 0.9
+    for scale in (1e-12, 1e-7, 1e-6, 1e12):
+        for offset in (0, 100 * scale):
+            scaled = occupancy_of(ball.vertices * scale + offset, ball.faces, queries * scale + offset, method)
+            assert (scaled == expected).all()
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_numbers_add_up_turn_sign_and_move_along(seed):
@@ -121,7 +133,8 @@ def test_blocks_do_not_change_the_result(monkeypatch):
         ({"vertices": np.full((4, 3), np.inf)}, "`vertices` must be finite"),
         ({"faces": np.zeros((0, 3), dtype=int)}, "`faces` must be integers"),
         ({"faces": np.zeros((1, 3))}, "`faces` must be integers"),
-        ({"faces": np.array([[0, 1, 4]])}, "names vertices up to 4, but there are 4"),
+        ({"faces": np.array([[0, 1, 4]])}, "must name vertices from 0 to 3, but goes from 0 to 4"),
+        ({"faces": np.array([[0, 1, -1]])}, "must name vertices from 0 to 3, but goes from -1 to 1"),
         ({"method": "guess"}, "`method` must be one of"),
     ],
 )
