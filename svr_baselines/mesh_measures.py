@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -46,6 +47,10 @@ def mesh_iou(pred: Mesh, target: Mesh, n_samples: int = 100_000, seed: int = 0) 
 
 def _used_vertices(mesh: Mesh) -> npt.NDArray[np.float64]:
     """Vertices of the faces of a mesh that is one."""
+    if not isinstance(mesh, Sequence) or len(mesh) != 2:
+        raise ValueError(
+            f"Arguments `pred` and `target` must be pairs (vertices, faces), but got {type(mesh).__name__}."
+        )
     occupancy_of(*mesh, np.zeros((1, 3)))  # refuses what is none
     used: npt.NDArray[np.float64] = np.asarray(mesh[0], dtype=np.float64)[np.unique(np.asarray(mesh[1]))]
     return used

@@ -19,6 +19,7 @@ from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
 from ds_metrics.functional._matrices import as_score
 
 _POINTS = 2**20  # at a time
+_FARTHEST = 1e9  # radii: beyond, the direction alone says which cell is nearest
 
 
 def occupancy_divergence(generated: Clouds, reference: Clouds, resolution: int = 28, radius: float = 1.0) -> Tensor:
@@ -87,8 +88,9 @@ def _occupancy(clouds: PackedClouds, resolution: int, radius: float) -> NDArray[
     inside = _in_ball(np.indices((resolution,) * 3).reshape(3, -1).T, resolution)
     tree: Any = None
     for part in torch.split(clouds.points.detach(), _POINTS):
-        places = (part.cpu().double().numpy() / radius + 1) * ((resolution - 1) / 2)  # in cells; centres at integers
-        places = np.clip(places, -1e100, 1e100)  # whose squares don't overflow
+        places = part.cpu().double().numpy() / radius
+        places /= np.maximum(np.abs(places).max(axis=1, keepdims=True) / _FARTHEST, 1)  # whose squares don't overflow
+        places = (places + 1) * ((resolution - 1) / 2)  # in cells; centres at integers
         cells = np.clip(np.rint(places), 0, resolution - 1).astype(np.int64)
         cells = np.ravel_multi_index(tuple(cells.T), (resolution,) * 3)
         if (far := ~inside[cells]).any():

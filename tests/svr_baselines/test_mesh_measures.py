@@ -45,3 +45,14 @@ def test_refuses():
     flat = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]), np.array([[0, 1, 2]])
     with pytest.raises(ValueError, match="must not both be empty"):
         mesh_iou(flat, flat, n_samples=10)
+    with pytest.raises(ValueError, match=r"must be pairs \(vertices, faces\), but got Trimesh"):
+        mesh_iou(box(), trimesh.creation.box(), n_samples=10)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 3e-7, 1e6])
+def test_meshes_of_any_size(scale):
+    ball = trimesh.creation.icosphere(2)
+    large, small = (((ball.vertices * factor), ball.faces) for factor in (1, 0.8))
+    expected = mesh_iou(large, small, n_samples=2000)
+    scaled = mesh_iou(*((vertices * scale, faces) for vertices, faces in (large, small)), n_samples=2000)
+    assert scaled == pytest.approx(expected, abs=0.002)

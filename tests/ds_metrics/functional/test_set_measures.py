@@ -273,6 +273,11 @@ def test_divergence_by_hand():
     # a corner of the cube has no cell: it counts where the ball is nearest
     corner = torch.tensor([[[0.9, 0.9, 0.9]]])
     assert occupancy_divergence(corner, corner / corner.norm() * 0.99) == 0
+    far = torch.tensor([[[0.5, -0.2, 0.3]]], dtype=torch.float64)
+    assert occupancy_divergence(far * 1e200, far, radius=1) == occupancy_divergence(far * 1e7, far) > 0
+    assert occupancy_divergence(torch.cat([far, far, far * 1e200]), torch.cat([far, far, far * 1e7])) == 0
+    with pytest.raises(ValueError, match="`resolution` must be an integer from 3 to 512, but got 2"):
+        occupancy_divergence(corner, corner, resolution=2, radius=2.0)
 
 
 GOOD = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
