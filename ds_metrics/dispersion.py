@@ -293,6 +293,8 @@ class DispersionScore(RecoveringMetric):
 
     def _row_on_ranks(self) -> tuple[int, torch.dtype]:
         """Width and type of the samples' rows on all ranks."""
+        if self.measure.name == "chamfer":  # points, whose rows are alike everywhere
+            return 3, self._kept(torch.float32)
         row = None
         if self._points:
             row = self._points[0].shape[1], reduce(torch.promote_types, (part.dtype for part in self._points))
