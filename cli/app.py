@@ -8,7 +8,19 @@ from typing import Annotated, Any
 import typer
 from ds_cli.build import app as build
 from ds_cli.experiment import experiment
-from ds_cli.options import Cluster, Json, Memory, Normalize, Points, Seed, SkipBad, Solver, Store, one_line_errors
+from ds_cli.options import (
+    Cluster,
+    Json,
+    Memory,
+    Normalize,
+    Points,
+    Seed,
+    SkipBad,
+    Solver,
+    Store,
+    check_paths,
+    one_line_errors,
+)
 from ds_cli.report import report
 from ds_cli.train import predict, recall, train
 
@@ -45,7 +57,7 @@ def callback(
 
 
 _NO_SET = "PREDICTIONS is missing: an array or a folder of shapes; or --images"
-_FOR_SHAPES = "target", "metric", "train_shapes", "points", "normalize"
+_FOR_SHAPES = "target", "metric", "train_shapes", "common", "points", "normalize"
 _FOR_IMAGES = "features", "weights", "pooling", "size", "background", "crop", "views", "device"
 
 
@@ -87,6 +99,9 @@ def evaluate(
             "--train", help="Shapes that the network was trained on: with --metric all, what it copied or recited."
         ),
     ] = None,
+    common: Annotated[
+        bool, typer.Option("--common", help="Score only the shapes that both predictions and ground truth have.")
+    ] = False,
     clusters: Annotated[
         str,
         typer.Option(
@@ -149,11 +164,14 @@ def evaluate(
     device: Annotated[str, image_option(metavar="auto|cpu|cuda", help="Where features are computed.")] = "auto",
 ) -> None:
     """Score a set of shapes: Dispersion Score and, with targets, Chamfer distance and F-score. Or a set of images."""
-    from ds_cli.evaluate import parse_clusters, parse_confidence, run
-
     if (predictions is None) == (images is None):
         raise ValueError("one set is scored: PREDICTIONS or --images, but got both" if images else _NO_SET)
     refuse_options(context, _FOR_SHAPES if images else _FOR_IMAGES, images is not None)
+    if common and target is None:
+        raise ValueError("--common is for predictions with a ground truth, but --target was not given")
+    check_paths(predictions, images, target, train_shapes)
+    from ds_cli.evaluate import parse_clusters, parse_confidence, run
+
     from svr_baselines.dispersion import Resources, Scoring
 
     scoring = Scoring(parse_clusters(clusters), solver, estimator, parse_confidence(confidence), seed)
@@ -179,6 +197,7 @@ def evaluate(
         plots=plots,
         resources=resources,
         train=train_shapes,
+        common=common,
     )
 
 
@@ -199,6 +218,7 @@ def compare(
     estimator; where these differ, it is refused. Seeds may differ. The interval of a difference takes the two sets as
     independent, so it is rather too wide for predictions of the same shapes.
     """
+    check_paths(*results)
     from ds_cli.compare import run
 
     run(results, force=force, json=json)
@@ -226,6 +246,7 @@ def curve(
     skip_bad: SkipBad = False,
 ) -> None:
     """Draw the Dispersion Score over k, of one or several sets in one picture, with their knees."""
+    check_paths(*sets)
     from ds_cli.curve import run
     from ds_cli.reading import Reading
 

@@ -50,7 +50,7 @@ def run(
             curves += known[path]
             continue
         shapes = reading.read(path, stderr)
-        tell_skipped(table, shapes)
+        tell_skipped(table, {str(path): shapes})
         stage = partial(pairs_progress, stderr, f"distances of {path.name}")
         curves.append(compute_curve(shapes, grid, solver, reading.seed, resources, stage))
 

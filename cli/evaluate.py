@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ def run(
     plots: Path | None,
     resources: Resources,
     train: Path | None = None,
+    common: bool = False,
 ) -> None:
     """Read, score, and write what was asked for."""
     check_outputs(json, plots, resources)
@@ -46,10 +47,11 @@ def run(
 
     shapes, truth = reading.read(predictions, stderr), None if target is None else reading.read(target, stderr)
     if truth is not None:
-        shapes, truth = pair_shapes(shapes, truth)
+        shapes, truth = pair_shapes(shapes, truth, common)
     training = None if train is None else reading.read(train, stderr)
     evaluation = evaluate(shapes, truth, metrics, scoring, resources, partial(pairs_progress, stderr), training)
-    sets = [shapes, *filter(None, [truth, training])]
+    sides = {"predictions": shapes, "targets": truth, "training shapes": training}
+    sets = {side: found for side, found in sides.items() if found is not None}
     report(evaluation, sets, shapes.clouds.__getitem__, CHAMFER_LABEL, json, plots)
 
 
@@ -62,7 +64,7 @@ def check_outputs(json: str | None, plots: Path | None, resources: Resources) ->
 
 def report(
     evaluation: Evaluation,
-    sets: Sequence[ShapeSet | ImageSet],
+    sets: Mapping[str, ShapeSet | ImageSet],
     sample: Callable[[int], Any],
     distance_label: str,
     json: str | None,
@@ -72,19 +74,21 @@ def report(
 
     Args:
         evaluation: The scores.
-        sets: What was scored, and its ground truth and training set if there are such.
+        sets: ``"predictions"``, what was scored, and its ground truth and training set if there are such.
         sample: The cloud or the picture at an index.
         distance_label: What the distances are.
         json: As of `--json`; where it is stdout, all else goes to stderr.
         plots: Folder for pictures.
     """
-    table, names = Console(stderr=json == "-"), sets[0].names
+    table, names = Console(stderr=json == "-"), sets["predictions"].names
     print_scores(evaluation, table)
     for reason in dict.fromkeys(evaluation.left_out.values()):
         say(
             table, f"left out {', '.join(name for name, why in evaluation.left_out.items() if why == reason)}: {reason}"
         )
-    tell_skipped(table, *sets)
+    tell_skipped(table, sets)
+    if plots is not None:
+        evaluation = evaluation.with_curve()
     write_json(evaluation.to_json(names), json)
     if plots is not None and evaluation.dispersion is not None:
         for line in draw(evaluation.dispersion, names, sample, distance_label, plots):

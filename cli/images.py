@@ -74,7 +74,7 @@ def run(
     found = reading.read(images, stderr)
     evaluation = evaluate_images(found, scoring, resources, partial(pairs_progress, stderr))
     label = f"{DISTANCE_LABEL} ({reading.features})"
-    report(evaluation, [found], found.picture, label, json, plots)
+    report(evaluation, {"predictions": found}, found.picture, label, json, plots)
 
 
 def parse_views(text: str | None) -> list[int] | None:

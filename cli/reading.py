@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from ds_cli.progress import progress_bar
 from rich.console import Console
 
 from svr_baselines.data import ImageSet, ShapeSet, read_shapes
+from svr_baselines.data.folders import count_others
+from svr_baselines.data.formats import SUFFIXES
 from svr_baselines.parallel import available_cores
 
 
@@ -25,7 +28,7 @@ class Reading:
     def read(self, path: Path, console: Console) -> ShapeSet:
         """Read an array or a folder, and tell how far it is."""
         with progress_bar(console, f"reading {path.name}", "shapes") as tell:
-            return read_shapes(
+            shapes = read_shapes(
                 path,
                 points=self.points,
                 normalize=self.normalize,
@@ -35,6 +38,10 @@ class Reading:
                 workers=available_cores(),
                 store=self.store,
             )
+        if path.is_dir() and (others := count_others(path, SUFFIXES)):
+            kinds = list_some([kind for kind, _ in others.most_common()], 5)
+            say(console, f"{path}: ignored {others.total()} files of other kinds: {kinds}")
+        return shapes
 
 
 def parse_numbers(text: str) -> list[int]:
@@ -46,10 +53,18 @@ def parse_numbers(text: str) -> list[int]:
         return []
 
 
-def tell_skipped(console: Console, *sets: ShapeSet | ImageSet) -> None:
-    """One line a sample that was left out."""
-    for bad in (bad for samples in sets for bad in samples.skipped):
-        say(console, f"skipped {bad.name}: {bad.reason}")
+def tell_skipped(console: Console, sets: Mapping[str, ShapeSet | ImageSet]) -> None:
+    """One line a reason why samples of a set were left out; it says of which set where there are several."""
+    for what, samples in sets.items():
+        of = f" of the {what}" if len(sets) > 1 else ""
+        for reason in dict.fromkeys(bad.reason for bad in samples.skipped):
+            names = [bad.name for bad in samples.skipped if bad.reason == reason]
+            say(console, f"skipped {list_some(names)}{of}: {reason}")
+
+
+def list_some(names: Sequence[str], shown: int = 3) -> str:
+    """The first few, and how many there are if not all are shown."""
+    return ", ".join(names) if len(names) <= shown else f"{', '.join(names[:shown])}, .. ({len(names)})"
 
 
 def say(console: Console, text: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from ds_cli.options import Store, one_line_errors
+from ds_cli.options import Store, check_paths, one_line_errors
 
 if TYPE_CHECKING:
     from svr_baselines.report.sets import ReportSet
@@ -33,6 +33,7 @@ def report(
     The shapes are read again from where they were scored; where they are gone or have changed, the page says so and
     shows what it can.
     """
+    check_paths(*results)
     from ds_cli.reading import say
     from ds_cli.writing import check_file, check_folder
     from rich.console import Console

@@ -12,15 +12,17 @@ from rich.text import Text  # names of files as they are: in a plain string, [ ]
 
 from ds_metrics import MetricInfo, list_metrics
 from ds_metrics.clustering import Interval
+from ds_metrics.measure import Measure
 from svr_baselines.comparison import Comparison, Difference
 from svr_baselines.curves import SetCurve
 from svr_baselines.evaluation import Evaluation
 from svr_baselines.intervals import Bounds
 from svr_baselines.measures import Recited
-from svr_baselines.normalized import NormalizedScore
+from svr_baselines.normalized import NormalizedScore, differ_in_size
 from svr_baselines.results import Result, estimator_text, points_text
 
 NONE = "-"
+NARROWEST = 12  # characters of the names in a table
 
 
 def print_metrics() -> None:
@@ -43,7 +45,7 @@ def print_scores(evaluation: Evaluation, console: Console) -> None:
     interval = evaluation.interval
     normalized = None if evaluation.dispersion is None else evaluation.dispersion.normalized
     titles = [] if interval is None else [f"{100 * interval.level:.4g} % interval"]
-    table = Table(*map(_column, ["metric", "score", *titles, "better"]), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table("metric", "score", *titles, "better", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
     def add(name: str, value: str, bounds: Interval | Bounds | None, better: str) -> None:
         table.add_row(name, value, *[_interval(bounds) for _ in titles], better)
@@ -55,7 +57,7 @@ def print_scores(evaluation: Evaluation, console: Console) -> None:
         if dispersed and normalized is not None:
             score = NONE if normalized.score is None else f"{normalized.score:.4g}"
             add("DS / truth's DS", score, normalized.interval, "near 1")
-    console.print(table)
+    _print_whole(table, console)
     for line in _notes(evaluation):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -70,28 +72,32 @@ def _notes(evaluation: Evaluation) -> Iterable[str]:
     if evaluation.recited is not None:
         yield _recited(evaluation.recited)
     yield _samples(evaluation.provenance)
+    if sizes := evaluation.provenance.get("sizes"):
+        yield from _of_size(sizes)
+    pairs = evaluation.provenance.get("pairs", {})
+    if conventions := [f"{name}: {said}" for name, options in pairs.items() if (said := _convention(name, options))]:
+        yield "; ".join(conventions)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """One row a result file, with its difference to the first; under each value its confidence interval."""
     results = comparison.results
     caption = _intervals_caption(results)
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption)
-    for title in ("result", "N", "k", "DS", "difference", "DS / truth's", "CD"):
-        table.add_column(title, overflow="fold")
+    titles = "result", "N", "k", "DS", "difference", "DS / truth's", "CD"
+    table = Table(*titles, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption)
     for result, difference in zip(results, comparison.differences, strict=True):
         table.add_row(Text(result.name), *_compared(result, None if result is results[0] else difference))
-    console.print(table)
+    _print_whole(table, console)
 
 
 def print_curves(curves: Iterable[SetCurve], console: Console) -> None:
     """One row a curve, with its knee."""
-    table = Table(Column("set", overflow="fold"), "N", "points", "knee: k", "DS there", "found by")
+    table = Table("set", "N", "points", "knee: k", "DS there", "found by")
     for curve in curves:
         samples, points = str(curve.conditions.n_samples), curve.conditions.points
         knee, method, score = str(curve.curve.knee), curve.curve.knee_method, f"{curve.score_at_knee:.5g}"
         table.add_row(Text(curve.name), samples, points, knee, score, method)
-    console.print(table)
+    _print_whole(table, console)
 
 
 def _recited(recited: Recited) -> str:
@@ -109,7 +115,27 @@ def _samples(provenance: Mapping[str, Any]) -> str:
         of = f"images of {provenance['features']['count']} features: {provenance['dispersion']['distance']}"
         return f"{provenance['n_samples']} {of}, {provenance['predictions']['normalization']}"
     points = provenance["points"]
-    return f"{provenance['n_samples']} shapes of {points_text(points['min'], points['max'])} points"
+    of = f"{provenance['n_samples']} shapes of {points_text(points['min'], points['max'])} points"
+    sides = {"predictions": provenance["predictions"], "truth": provenance["targets"]}
+    how = {side: source["normalization"] for side, source in sides.items() if source is not None}
+    if len(set(how.values())) > 1:
+        return f"{of}, normalised: {', '.join(' '.join(item) for item in how.items())}"
+    return f"{of}, normalised: {how['predictions']}"
+
+
+def _of_size(sizes: Mapping[str, float]) -> Iterable[str]:
+    if differ_in_size(sizes) and sizes["targets"]:
+        times = float(f"{sizes['predictions'] / sizes['targets']:.3g}")
+        yield f"the predictions are {times:,g} times as large as the truth"
+
+
+def _convention(name: str, options: Mapping[str, Any]) -> str | None:
+    """What papers differ in, of how a measure of pairs was computed; --json has the rest."""
+    if name == "chamfer-distance":
+        return Measure(squared=options["squared"]).convention
+    if "radius" in options:
+        return f"radius {options['radius']}"
+    return {True: "squared", False: "not squared"}.get(options.get("squared"))
 
 
 def _compared(result: Result, difference: Difference | None) -> Iterable[str]:
@@ -136,8 +162,18 @@ def _of_truth(normalized: NormalizedScore) -> str:
     return f"ground truth: {normalized.truth.score:.6g} at the same settings"
 
 
-def _column(title: str) -> Column:
-    return Column(title, no_wrap=True)
+def _print_whole(table: Table, console: Console) -> None:
+    """Where a table is wider than the terminal, names, in the first column, are folded; numbers are never cut."""
+    names, *others = table.columns
+    names.overflow, names.max_width = "fold", NARROWEST
+    for column in others:
+        column.no_wrap = True
+    least = console.measure(table, options=console.options.update(max_width=10_000)).maximum
+    if least > console.width:
+        table.width = least
+    else:
+        names.max_width = None
+    console.print(table, crop=False)
 
 
 def _interval(interval: Interval | Bounds | None) -> str:

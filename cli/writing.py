@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from ds_metrics import _files
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 def check_file(option: str, file: Path) -> None:
     """Find out before the work, not after, that a file can't be written."""
-    parent = file.resolve().parent
-    if file.is_dir() or not parent.is_dir() or not os.access(parent, os.W_OK):
+    if file.is_dir() or not _can_write(file.resolve().parent):
         raise ValueError(f"{option} must name a file in a folder that can be written, but got {str(file)!r}")
 
 
@@ -35,8 +34,17 @@ def check_folder(option: str, folder: Path | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{option} must name a folder that can be made, but got {str(folder)!r}: {error}") from error
-    if not os.access(folder, os.W_OK):
+    if not _can_write(folder):
         raise ValueError(f"{option} must name a folder that can be written, but got {str(folder)!r}")
+
+
+def _can_write(folder: Path) -> bool:
+    """Tried, as rights don't tell of disks that none may write to."""
+    try:
+        with TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def write_json(document: dict[str, Any], json: str | None) -> None:

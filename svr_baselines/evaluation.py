@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import platform
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from svr_baselines.data import ImageSet, ShapeSet, normalization_of
 from svr_baselines.dispersion import Dispersion, Resources, Scoring, Stage, score_dispersion
 from svr_baselines.inputs import as_clouds
 from svr_baselines.measures import Recited, SharedSets, update_with_surfaces
-from svr_baselines.normalized import NormalizedScore, unlike_points
+from svr_baselines.normalized import NormalizedScore, sizes_of, unlike_frames, unlike_points
 from svr_baselines.selection import Available, select_metrics
 from svr_baselines.versions import package_versions
 
@@ -71,6 +72,14 @@ class Evaluation:
     @property
     def _normalized(self) -> NormalizedScore | None:
         return None if self.dispersion is None else self.dispersion.normalized
+
+    def with_curve(self) -> Evaluation:
+        """With DS over k in the result file, computed now if it was not before and there are distances for it."""
+        if self.dispersion is None:
+            return self
+        found = replace(self.dispersion, curve=self.dispersion.full_curve())
+        settings = {**self.provenance["dispersion"], **found.settings()}
+        return replace(self, dispersion=found, provenance={**self.provenance, "dispersion": settings})
 
     def save(self, file: str | Path, names: Sequence[str]) -> None:
         """Write the result file, which `ds compare`, `ds curve` and `ds report` read; whole or not at all.
@@ -134,6 +143,7 @@ def evaluate(
     infos, left = chosen.infos, dict(chosen.left_out)
     clouds = {side: as_clouds(some) for side, some in shapes.items()}
     preds, truth, training = clouds["preds"], clouds.get("target"), None if train is None else as_clouds(train)
+    data = _data(predictions, targets)
 
     scores: dict[str, float] = {}
     dispersion: Dispersion | None = None
@@ -144,7 +154,7 @@ def evaluate(
         # First the Dispersion Score, as it keeps its matrices.
         for info in sorted(infos, key=lambda info: info.factory is not DispersionScore):
             if info.factory is DispersionScore:
-                unlike = None if targets is None else unlike_points(predictions, targets)
+                unlike = None if targets is None else _unlike(predictions, targets, data["sizes"])
                 sources = preds, truth, unlike, scoring, sets.resources, stage
                 metric, dispersion = score_dispersion(*sources, keep=sets.keep)
                 scores[info.name] = float(metric.compute())
@@ -160,10 +170,12 @@ def evaluate(
                 continue
             if isinstance(other, SetMetric):
                 settings.setdefault("sets", {"convention": Measure().convention})[info.name] = other.settings()
+            elif info.needs_target and (options := _options(other, info)):
+                settings.setdefault("pairs", {})[info.name] = options
             if isinstance(other, RecognitionShare) and other.recognition is not None and train is not None:
                 recited = Recited(other.recognition, tuple(train.names[medoid] for medoid in other.clustering.medoids))
     provenance = {
-        **_data(predictions, targets),
+        **data,
         **({} if train is None else {"train": {**_source(train), "n_samples": len(train.clouds)}}),
         **settings,
         **_run(start),
@@ -241,6 +253,19 @@ def _score(
     return float(value)
 
 
+def _options(metric: Metric, info: MetricInfo) -> dict[str, Any]:
+    """What a metric was made with, read off its attributes of the names of its factory's parameters."""
+    found = {name: getattr(metric, name, None) for name in inspect.signature(info.factory).parameters}
+    return {name: value for name, value in found.items() if isinstance(value, bool | int | float | str)}
+
+
+def _unlike(predictions: ShapeSet, targets: ShapeSet, sizes: Mapping[str, float]) -> str | None:
+    """Why the Dispersion Scores of the two sets don't compare, if they don't."""
+    frames = normalization(predictions), normalization(targets)
+    reasons = unlike_points(predictions, targets), unlike_frames(*frames, sizes)
+    return "; ".join(filter(None, reasons)) or None
+
+
 def _run(start: float) -> dict[str, Any]:
     """Versions, and the time since ``start``."""
     return {
@@ -259,12 +284,13 @@ def _distance(metric: DispersionScore) -> dict[str, Any]:
 
 
 def _data(predictions: ShapeSet, targets: ShapeSet | None) -> dict[str, Any]:
-    sizes = [len(cloud) for cloud in predictions.clouds]
+    points = [len(cloud) for cloud in predictions.clouds]
     return {
         "predictions": _source(predictions),
         "targets": None if targets is None else _source(targets),
-        "n_samples": len(sizes),
-        "points": {"min": min(sizes), "max": max(sizes)},
+        "n_samples": len(points),
+        "points": {"min": min(points), "max": max(points)},
+        **({} if targets is None else {"sizes": sizes_of(predictions, targets)}),
     }
 
 

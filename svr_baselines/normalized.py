@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from ds_metrics.clustering import Clustering, Interval
 from svr_baselines.data import ShapeSet
@@ -85,6 +89,42 @@ def unlike_points(predictions: ShapeSet, truth: ShapeSet) -> str | None:
         return None
     advice = f"; --points {ours[0]} draws as many" if ours[0] == ours[-1] and set(truth.kinds) == {"mesh"} else ""
     return f"predictions have {_counts(ours)} points a cloud and the ground truth {_counts(theirs)}{advice}"
+
+
+def unlike_frames(predictions: str, truth: str, sizes: Mapping[str, float]) -> str | None:
+    """Why the scores of the two sets don't compare: they are normalised differently, and not of one size for all that.
+
+    Args:
+        predictions: How the predictions are normalised.
+        truth: How the ground truth is.
+        sizes: Of both, see `sizes_of`.
+
+    Example:
+        >>> unlike_frames("none", "unit-ball", {"predictions": 4.0, "targets": 1.0}).partition(";")[0]
+        "predictions are normalised 'none', the ground truth 'unit-ball', and of another size"
+        >>> unlike_frames("none", "unit-ball", {"predictions": 1.1, "targets": 1.0})
+    """
+    if predictions == truth or not differ_in_size(sizes):
+        return None
+    how = f"predictions are normalised {predictions!r}, the ground truth {truth!r}"
+    return f"{how}, and of another size; --normalize unit-ball does both"
+
+
+def sizes_of(predictions: ShapeSet, truth: ShapeSet) -> dict[str, float]:
+    """Median size of the shapes of each set: the largest distance of a point from the mean of its cloud."""
+    sets = {"predictions": predictions, "targets": truth}
+    return {side: float(np.median([_size(cloud) for cloud in shapes.clouds])) for side, shapes in sets.items()}
+
+
+def differ_in_size(sizes: Mapping[str, float]) -> bool:
+    """Whether the shapes of one side are more than a quarter larger than those of the other."""
+    small, large = sorted(sizes.values())
+    return large > 1.25 * small
+
+
+def _size(cloud: npt.NDArray[Any]) -> Any:
+    wide = np.asarray(cloud, dtype=np.float64)
+    return np.linalg.norm(wide - wide.mean(axis=0), axis=1).max()
 
 
 def _counts(ascending: list[int]) -> str:

@@ -3,8 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+# ShapeNetCore calls every mesh the same, v1 `synset/id/model.obj`, v2 `synset/id/models/model_normalized.obj`;
+# AtlasNet's clouds are `synset/id.points.ply.npy`.
+_SHAPENET = re.compile(r"/(model|models/model_normalized)$|\.points\.ply$")
+# What goes with shapes: descriptions, pictures, materials, voxels, and what systems leave in folders.
+_BESIDE = (
+    *("", ".json", ".csv", ".txt", ".md", ".yaml", ".yml", ".log", ".html", ".pdf", ".mtl", ".binvox", ".db", ".ini"),
+    *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tga", ".tif", ".tiff", ".webp"),
+)
+
+
+def shape_name(path: str) -> str:
+    """Name of the shape in a file, from its path below the root without suffix.
+
+    It is the path, but `synset/id` in ShapeNet's published layouts. Letters with accents are one character each,
+    as macOS may have split them.
+
+    Example:
+        >>> shape_name("02691156/1a0/models/model_normalized"), shape_name("02691156/1a0.points.ply"), shape_name("a/b")
+        ('02691156/1a0', '02691156/1a0', 'a/b')
+    """
+    return unicodedata.normalize("NFC", _SHAPENET.sub("", path))
 
 
 def find_files(root: Path, suffixes: tuple[str, ...], what: str, rename: Callable[[str], str] = str) -> dict[str, Path]:
@@ -31,20 +56,37 @@ def find_files(root: Path, suffixes: tuple[str, ...], what: str, rename: Callabl
         ['a', 'b']
     """
     found: dict[str, Path] = {}
-    for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_raise):
-        subfolders[:] = [sub for sub in subfolders if not sub.startswith(".") and not _is_loop(folder, sub)]
-        for file in sorted(files):
-            path = Path(folder, file)
-            if file.startswith(".") or path.suffix.lower() not in suffixes:
-                continue
-            name = rename(path.relative_to(root).with_suffix("").as_posix())
-            if name in found:
-                both = f"{found[name].relative_to(root)} and {path.relative_to(root)}"
-                raise ValueError(f"{root}: two files of the same name, {both}, at {name!r}.")
-            found[name] = path
+    for path in _walk(root):
+        if path.suffix.lower() not in suffixes:
+            continue
+        name = rename(path.relative_to(root).with_suffix("").as_posix())
+        if name in found:
+            both = f"{found[name].relative_to(root)} and {path.relative_to(root)}"
+            raise ValueError(f"{root}: two files of the same name, {both}, at {name!r}.")
+        found[name] = path
     if not found:
         raise ValueError(f"{root}: no {what} in this folder (looked for {' '.join(suffixes)}).")
     return dict(sorted(found.items()))
+
+
+def count_others(root: Path, suffixes: tuple[str, ...]) -> Counter[str]:
+    """How many files of which other kinds a folder and its subfolders hold, but those that go with shapes.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> for name in ("a.obj", "a.mtl", "b.pt", "c.PT"):
+        ...     (root / name).touch()
+        >>> count_others(root, (".obj",))
+        Counter({'.pt': 2})
+    """
+    return Counter(kind for path in _walk(root) if (kind := path.suffix.lower()) not in (*suffixes, *_BESIDE))
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_raise):
+        subfolders[:] = [sub for sub in subfolders if not sub.startswith(".") and not _is_loop(folder, sub)]
+        yield from (Path(folder, file) for file in sorted(files) if not file.startswith("."))
 
 
 def _is_loop(folder: str, sub: str) -> bool:

@@ -123,10 +123,13 @@ def _refuse_empty(size: int) -> None:
 def _pick_array(keys: list[str]) -> str:
     if len(keys) == 1:
         return keys[0]
+    if any(key.endswith("data.pkl") for key in keys):
+        raise Fault("a torch file, which is never unpickled; numpy.save(file, tensor.numpy()) makes one that is read")
     known = [key for key in _ARRAY_NAMES if key in keys]
     if len(known) != 1:
         wanted = f"one array, or exactly one of those named {', '.join(_ARRAY_NAMES)}"
-        raise Fault(f"expected {wanted}, but got {', '.join(sorted(keys)) or 'none'}")
+        more = f", .. ({len(keys)} in all)" if len(keys) > 5 else ""
+        raise Fault(f"expected {wanted}, but got {', '.join(sorted(keys)[:5]) or 'none'}{more}")
     return known[0]
 
 
@@ -134,6 +137,7 @@ def _as_cloud(array: Array) -> Array:
     if array.ndim == 2 and array.shape[1] in (3, 6):
         return as_points(array[:, :3])
     hint = "; pass the file itself to read an array of clouds" if array.ndim == 3 else ""
+    hint = "; it may have to be transposed" if array.ndim == 2 and len(array) == 3 else hint
     raise ValueError(f"expected shape (P, 3), or (P, 6) with normals, but got {array.shape}{hint}")
 
 

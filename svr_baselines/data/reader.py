@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from svr_baselines.data.folders import find_files
+from svr_baselines.data.folders import find_files, shape_name
 from svr_baselines.data.formats import ARRAY_SUFFIXES, SUFFIXES, as_points, load_array, read_mesh, read_points
 from svr_baselines.data.points import Normalization, check_count, normalize_points, sample_mesh, stable_seed
 from svr_baselines.data.shapes import BadShape, Kind, ShapeSet, describe_bad, index_names
@@ -59,7 +59,8 @@ def read_shapes(
             on at the last shape, and a finished set comes back at once. ``None`` holds all points in memory.
 
     Returns:
-        The shapes, named by their path below the folder without suffix, or by their index in the array.
+        The shapes, named by their path below the folder without suffix (`synset/id` in ShapeNet's published layouts),
+        or by their index in the array.
 
     Raises:
         FileNotFoundError: If there is nothing at `path`.
@@ -83,7 +84,7 @@ def read_shapes(
     if not path.exists():
         raise FileNotFoundError(f"No file or folder at {path}.")
     if path.is_dir():
-        found = find_files(path, SUFFIXES, "shapes")
+        found = find_files(path, SUFFIXES, "shapes", shape_name)
         names, paths = list(found), [file.relative_to(path).as_posix() for file in found.values()]
         read = partial(_attempt, partial(_read_file, points=points, seed=seed), normalize)
         if store is None:
@@ -213,7 +214,9 @@ def _open_array(path: Path) -> npt.NDArray[Any]:
     except ValueError as err:
         raise ValueError(f"{path}: {err}.") from err
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        raise ValueError(f"{path}: expected an array of clouds with shape (N, P, 3), but got {array.shape}.")
+        hint = "; a single cloud is a set of one, (1, P, 3)" if array.ndim == 2 and array.shape[1] == 3 else ""
+        hint = "; array.transpose(0, 2, 1) may be it" if array.ndim == 3 and array.shape[1] == 3 else hint
+        raise ValueError(f"{path}: expected an array of clouds with shape (N, P, 3), but got {array.shape}{hint}.")
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{path}: expected real numbers, but got dtype {array.dtype}.")
     return array

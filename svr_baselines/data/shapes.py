@@ -11,6 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from svr_baselines.data.name_hints import hint_at_names
+
 Kind = Literal["mesh", "points"]
 
 
@@ -94,7 +96,7 @@ class ShapeSet:
         return digest.hexdigest()
 
 
-def pair_shapes(predictions: ShapeSet, targets: ShapeSet) -> tuple[ShapeSet, ShapeSet]:
+def pair_shapes(predictions: ShapeSet, targets: ShapeSet, common: bool = False) -> tuple[ShapeSet, ShapeSet]:
     """Align predictions and targets by name.
 
     A shape that was skipped as bad on one side is dropped on the other too, and recorded in its `skipped`.
@@ -102,6 +104,7 @@ def pair_shapes(predictions: ShapeSet, targets: ShapeSet) -> tuple[ShapeSet, Sha
     Args:
         predictions: Shapes a network produced.
         targets: The shapes it should have produced.
+        common: Drop, and record likewise, what only one side has.
 
     Returns:
         Both sets with the same names in the same (the predictions') order.
@@ -119,25 +122,31 @@ def pair_shapes(predictions: ShapeSet, targets: ShapeSet) -> tuple[ShapeSet, Sha
     predictions, targets = _without_skipped(predictions, targets), _without_skipped(targets, predictions)
     only_predicted = sorted(set(predictions.names) - set(targets.names))
     only_targets = sorted(set(targets.names) - set(predictions.names))
-    if only_predicted or only_targets:
+    some = len(only_predicted) < len(predictions)
+    if (only_predicted or only_targets) and not (common and some):
+        advice = " Pass `common=True` (`--common`) to score what both have."
         raise ValueError(
             f"Predictions and targets must have the same names, but {_count(only_predicted)} without a target"
-            f" (of {len(predictions)}) and {_count(only_targets)} without a prediction (of {len(targets)})."
+            f" (of {len(predictions)}) and {_count(only_targets)} without a prediction (of {len(targets)}). A name is"
+            " the path below the folder without suffix, or the index in an array."
+            f"{advice if some else hint_at_names(predictions.names, targets.names)}"
         )
     if not len(predictions):
         raise ValueError("No pair of prediction and target is left: each is bad on at least one side.")
+    predictions = _without(predictions, {name: BadShape(name, name, "it has no target") for name in only_predicted})
+    targets = _without(targets, {name: BadShape(name, name, "it has no prediction") for name in only_targets})
     position = {name: i for i, name in enumerate(targets.names)}
     return predictions, _take(targets, [position[name] for name in predictions.names], targets.skipped)
 
 
 def _without_skipped(shapes: ShapeSet, other: ShapeSet) -> ShapeSet:
-    bad = {item.name: item for item in other.skipped}
-    keep = [i for i, name in enumerate(shapes.names) if name not in bad]
-    dropped = tuple(
-        BadShape(name, bad[name].path, f"its counterpart is bad: {bad[name].reason}")
-        for name in shapes.names
-        if name in bad
-    )
+    faults = {bad.name: BadShape(bad.name, bad.path, f"its counterpart is bad: {bad.reason}") for bad in other.skipped}
+    return _without(shapes, faults)
+
+
+def _without(shapes: ShapeSet, faults: Mapping[str, BadShape]) -> ShapeSet:
+    keep = [i for i, name in enumerate(shapes.names) if name not in faults]
+    dropped = tuple(faults[name] for name in shapes.names if name in faults)
     return _take(shapes, keep, shapes.skipped + dropped) if dropped else shapes
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from svr_baselines.data.folders import find_files
+from svr_baselines.data.folders import find_files, shape_name
 from svr_baselines.data.formats import MESH_SUFFIXES, read_mesh
 from svr_baselines.data.points import draw_points, frame_of, stable_seed
 from svr_baselines.data.reader import normalization_of
@@ -51,7 +51,7 @@ class Surfaces:
     def __init__(self, shapes: ShapeSet) -> None:
         if not has_surfaces(shapes):
             raise ValueError(f"Argument `shapes` must be of a folder of meshes, but got {shapes.source or 'clouds'}.")
-        files = find_files(Path(shapes.source), MESH_SUFFIXES, "meshes")
+        files = find_files(Path(shapes.source), MESH_SUFFIXES, "meshes", shape_name)
         self._shapes = shapes
         self._files = [files.get(name) for name in shapes.names]
 

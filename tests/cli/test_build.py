@@ -67,13 +67,13 @@ def test_broken_meshes_are_named_and_do_not_stop_the_rest(broken, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["points", "MESHES", "OUT", "--up", "x"], "Argument `up` must be one of"),
+        (["points", "MESHES", "OUT", "--up", "x"], "Option --up must be one of"),
         (["points", "nothing", "OUT"], "No folder at nothing"),
         (["points", "MESHES", "MESHES"], "must be empty or hold a build to go on with"),
         (["renders", "MESHES", "OUT", "--azimuth-range", "wide"], "--azimuth-range must be numbers such as 0,90"),
         (["renders", "MESHES", "OUT", "--azimuth-range", "200"], r"`azimuth` must be in [0, 180] degrees"),
-        (["renders", "MESHES", "OUT", "--elevation", "30", "20"], "`elevation` must be a range"),
-        (["renders", "MESHES", "OUT", "--renderer", "blender"], "`renderer` must be one of"),
+        (["renders", "MESHES", "OUT", "--elevation", "30", "20"], "--elevation must be a range"),
+        (["renders", "MESHES", "OUT", "--renderer", "blender"], "--renderer must be one of"),
     ],
 )
 def test_bad_input_is_one_line(meshes, tmp_path, arguments, message):

@@ -122,6 +122,34 @@ def test_targets_that_do_not_pair_are_named(tmp_path, clouds):
     assert "1 (d) without a prediction" in message
 
 
+def test_part_of_the_predictions(tmp_path, clouds):
+    for name, cloud in zip("abcdefgh", clouds, strict=True):
+        for folder in ("preds", "targets")[name not in "abcd" :]:
+            (tmp_path / folder).mkdir(exist_ok=True)
+            np.save(tmp_path / folder / f"{name}.npy", cloud)
+    paths = tmp_path / "preds", "--target", tmp_path / "targets"
+    assert "`--common`" in fails("eval", *paths)
+    result = run("eval", *paths, "--common", "--json", "-")
+    document = json.loads(result.stdout)
+    assert document["provenance"]["n_samples"] == 4
+    assert [bad["name"] for bad in document["provenance"]["targets"]["skipped"]] == list("efgh")
+    assert "skipped e, f, g, .. (4) of the targets: it has no prediction" in result.stderr
+    assert "--common is for predictions with a ground truth" in fails("eval", paths[0], "--common")
+
+
+def test_shapenet_pairs_with_points_built_of_it(tmp_path):
+    for index in range(3):
+        path = tmp_path / "shapenet" / "02691156" / f"{index}a" / "models" / "model_normalized.obj"
+        path.parent.mkdir(parents=True)
+        trimesh.creation.box((1.0, 1.0 + index, 1.0)).export(path)
+    assert run("build", "points", tmp_path / "shapenet", tmp_path / "points", "--points", 50).exit_code == 0
+    (tmp_path / "points" / "more.pt").touch()
+    options = "--points", 50, "--metric", "cd", "--json", "-"
+    result = run("eval", tmp_path / "points", "--target", tmp_path / "shapenet", "--normalize", "unit-ball", *options)
+    assert json.loads(result.stdout)["scores"]["chamfer-distance"] == pytest.approx(0, abs=1e-9)
+    assert f"{tmp_path / 'points'}: ignored 1 files of other kinds: .pt" in result.stderr
+
+
 class Bomb:
     def __reduce__(self):
         return (os.mkdir, ("exploded",))
@@ -156,8 +184,34 @@ def test_bad_clusters(array, clusters):
     assert "--clusters must be 'knee' or an integer of at least 1" in fails("eval", array, f"--clusters={clusters}")
 
 
-def test_too_many_clusters(array):
-    assert "from 1 to 7" in fails("eval", array, "--clusters", 8)
+def test_options_are_named_not_arguments(array):
+    assert fails("eval", array, "--clusters", 8).startswith("ds: Option --clusters must be from 1 to 7 for 8 samples")
+    assert fails("eval", array, "--metric", "none").startswith("ds: Option --metric must be a registered metric")
+    assert fails("eval", array, "--normalize", "none.").startswith("ds: Option --normalize must be 'auto' or one of")
+    assert fails("train", "none", array, "out").startswith("ds: Argument `name`")  # it is no option there
+
+
+def test_paths_are_checked_before_heavy_imports(tmp_path):
+    code = "import sys; from ds_command import fails; print(fails(*sys.argv[1:])); print('torch' in sys.modules)"
+    for command in ("eval", "curve", "compare", "report"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, command, "nowhere"], capture_output=True, text=True, cwd=Path(__file__).parent
+        )
+        assert done.stdout.splitlines() == ["ds: No file or folder at nowhere.", "False"], done.stderr
+
+
+@pytest.mark.parametrize("columns", ["20", "60", "200"])
+def test_narrow_terminals_fold_names_and_cut_no_number(array, clouds, tmp_path, columns):
+    np.save(tmp_path / "targets.npy", clouds[:, ::-1] + np.float32(0.01))
+    arguments = ["eval", str(array), "--target", str(tmp_path / "targets.npy"), "--metric", "all"]
+    options = ["--json", str(tmp_path / "out.json")]
+    result = CliRunner().invoke(app, [*arguments, *options], env={"COLUMNS": columns})
+    document = json.loads((tmp_path / "out.json").read_text())
+    shown = set(result.stdout.split())
+    for name, score in document["scores"].items():
+        assert f"{score:.6g}" in shown
+        assert name[:12] in result.stdout
+    assert "…" not in result.stdout
 
 
 def test_missing_path_and_empty_folder(tmp_path):
@@ -168,6 +222,8 @@ def test_missing_path_and_empty_folder(tmp_path):
 def test_unwritable_outputs_are_found_before_the_work(array, tmp_path):
     assert "--json must name a file" in fails("eval", array, "--json", tmp_path / "no" / "out.json")
     assert "--json must name a file" in fails("eval", array, "--json", tmp_path)
+    if Path("/proc").exists():
+        assert "--json must name a file" in fails("eval", array, "--json", "/proc/out.json")  # not even by root
     assert "--plots must name a folder" in fails("eval", array, "--plots", array)
     if os.geteuid() == 0:
         return  # root writes everywhere
@@ -249,9 +305,9 @@ def test_cluster(array):
         (
             "--memory",
             "lots",
-            "`memory_budget` must be a number of bytes or a text like '500MB' or '2GiB', but got 'lots'",
+            "Option --memory must be a number of bytes or a text like '500MB' or '2GiB', but got 'lots'",
         ),
-        ("--cluster", "local:none", "`cluster` must be 'local:N' or the address of a Dask scheduler"),
+        ("--cluster", "local:none", "Option --cluster must be 'local:N' or the address of a Dask scheduler"),
         ("--store", "/dev/null", "/dev/null"),
     ],
 )

@@ -110,6 +110,15 @@ def test_meshes_and_bad_ones(tmp_path):
     assert "skipped bad" in stderr
 
 
+def test_a_curve_that_was_drawn_is_in_the_result(array, tmp_path):
+    options = "--clusters", 3, "--plots", tmp_path / "plots", "--json", tmp_path / "result.json"
+    assert run("eval", array, "--target", array, *options).exit_code == 0
+    settings = json.loads((tmp_path / "result.json").read_text())["provenance"]["dispersion"]
+    assert (settings["n_clusters"], settings["n_clusters_chosen"]) == (3, "given")
+    (found,), _ = curves(tmp_path / "result.json", "--out", tmp_path / "c.png")
+    assert found["scores"] == dispersion_curve(pairwise_distance(np.load(array))).scores.tolist()
+
+
 @pytest.mark.parametrize("clusters", ["5:1", "0:3", "1,1,2", "2,1", "a:b", "1:", "", "1.5", "1:2:3"])
 def test_bad_grids(array, clusters):
     assert "--clusters must be ascending numbers" in fails("curve", array, f"--clusters={clusters}")

@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import trimesh
 from ds_command import fails, run
 
 from ds_metrics.clustering import cluster
 from ds_metrics.functional import dispersion_score
 from ds_metrics.pairwise import pairwise_distance
+from svr_baselines.data import normalize_points
 
 
 @pytest.fixture
@@ -69,6 +71,51 @@ def test_no_ratio_for_clouds_of_other_sizes(tmp_path, truth):
     assert document["provenance"]["dispersion"]["n_clusters"] == cluster(pairwise_distance(half)).n_clusters
 
 
+def test_no_ratio_where_only_one_side_is_normalised(tmp_path):
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "preds").mkdir()
+    for index in range(6):
+        mesh = trimesh.creation.box((1, 1 + index, 2))
+        mesh.export(tmp_path / "truth" / f"{index}.ply")
+        np.save(tmp_path / "preds" / f"{index}.npy", np.asarray(mesh.sample(100, seed=index)))
+
+    def score(*options):
+        paths = tmp_path / "preds", "--target", tmp_path / "truth"
+        result = run("eval", *paths, "--points", 100, "--clusters", 2, "--json", "-", *options)
+        document = json.loads(result.stdout)
+        return document["dispersion"]["normalized"], document["provenance"], result.stderr
+
+    normalized, provenance, stderr = score()
+    assert normalized["score"] is None
+    assert normalized["reason"].endswith("--normalize unit-ball does both")
+    assert provenance["sizes"]["targets"] == pytest.approx(1)
+    times = provenance["sizes"]["predictions"]
+    assert f"the predictions are {times:.3g} times as large as the truth" in stderr
+    assert "6 shapes of 100 points, normalised: predictions none, truth unit-ball" in stderr
+    normalized, _, stderr = score("--normalize", "unit-ball")
+    assert normalized["score"] == pytest.approx(1, abs=0.3)
+    assert "6 shapes of 100 points, normalised: unit-ball" in stderr
+    assert "as large as the truth" not in stderr
+    for path in (tmp_path / "preds").iterdir():
+        np.save(path, normalize_points(np.load(path)))
+    assert score()[0]["score"] is not None  # they were in the unit ball already
+
+
+def test_another_scale_is_said(tmp_path, truth):
+    _, stderr = evaluate(tmp_path, truth * 1000)
+    assert "the predictions are 1,000 times as large as the truth" in stderr
+    assert "60 shapes of 20 points, normalised: none" in stderr
+
+
+def test_conventions_of_pairs(tmp_path, truth):
+    document, stderr = evaluate(tmp_path, truth)
+    assert document["provenance"]["pairs"] == {
+        "chamfer-distance": {"w1": 1.0, "w2": 1.0, "squared": True},
+        "f-score": {"radius": 0.01, "eps": 1e-8, "kaolin_recall": False},
+    }
+    assert "chamfer-distance: sum of the two means of squared nearest distances; f-score: radius 0.01" in stderr
+
+
 def test_no_ratio_to_a_truth_without_dispersion(tmp_path, truth):
     np.save(tmp_path / "truth.npy", np.repeat(truth[:1], 60, axis=0))
     normalized = evaluate(tmp_path, truth)[0]["dispersion"]["normalized"]
@@ -126,8 +173,8 @@ def test_too_few_shapes_for_an_interval_have_a_score(array, tmp_path):
         ("--confidence", "95", "--confidence must be 'none' or between 0 and 1, such as 0.95, but got '95'"),
         ("--confidence", "nan", "but got 'nan'"),
         ("--confidence", "high", "but got 'high'"),
-        ("--solver", "magic", "`solver` must be one of ('fasterpam', 'alternate'"),
-        ("--estimator", "guess", "`estimator` must be one of"),
+        ("--solver", "magic", "--solver must be one of ('fasterpam', 'alternate'"),
+        ("--estimator", "guess", "--estimator must be one of"),
     ],
 )
 def test_refuses(array, option, value, message):

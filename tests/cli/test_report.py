@@ -70,7 +70,7 @@ def test_bad_options(result, tmp_path, monkeypatch, options, fault):
 def test_bad_results(tmp_path):
     (tmp_path / "text.json").write_text("no")
     assert "text.json is not a JSON file" in fails("report", tmp_path / "text.json", "--out", tmp_path / "r.html")
-    assert "No such file" in fails("report", tmp_path / "gone.json", "--out", tmp_path / "r.html")
+    assert "No file or folder" in fails("report", tmp_path / "gone.json", "--out", tmp_path / "r.html")
     assert "no folder of an experiment" in fails("report", tmp_path, "--out", tmp_path / "r.html")
     assert not (tmp_path / "r.html").exists()
 

@@ -57,7 +57,7 @@ def test_as_many_points_of_both_give_a_share(data, trained, tmp_path):
     done = run("eval", arrays[0], "--target", arrays[1], "--clusters", 2, "--json", "-")
     assert json.loads(done.stdout)["dispersion"]["normalized"]["score"] > 0
     said = fails("predict", trained, data, tmp_path / "out", "--points", 51)
-    assert "`points` must be at most 50, as many as the predictions have, but got 51" in said
+    assert "--points must be at most 50, as many as the predictions have, but got 51" in said
 
 
 def test_a_run_knows_its_data(data, trained):
@@ -124,9 +124,9 @@ def test_occnet_trains_on_occupancy(data, tmp_path):
         (["train", "transformer", "DATA", "OUT"], "transformer"),
         (["train", "psgn", "nothing", "OUT"], "No folder at nothing"),
         (["train", "psgn", "OUT", "OUT"], "must hold ShapeNetV1PointCloud/ or manifest.csv"),
-        (["train", "psgn", "DATA", "OUT", "--preset", "fast"], "`preset` must be one of"),
+        (["train", "psgn", "DATA", "OUT", "--preset", "fast"], "Option --preset must be one of"),
         (["train", "psgn", "DATA", "OUT", "--crop", "x"], "--crop must be auto, none or a number of pixels"),
-        (["train", "psgn", "DATA", "OUT", "--coordinates", "world"], "`coordinates` must be one of"),
+        (["train", "psgn", "DATA", "OUT", "--coordinates", "world"], "Option --coordinates must be one of"),
         (["predict", "OUT", "DATA"], "No checkpoint at"),
         (["predict", "OUT"], "DATA is missing"),
         (["recall", "memory", "DATA", "OUT"], "`method` must be one of"),

@@ -16,6 +16,7 @@ FOLDERS = {  # of a page, prepared before its first line
     "README.md": "predictions.npy a.npy predictions truth train meshes pictures a.json b.json synthetic run",
     "docs/comparing-papers.md": "predictions truth a.json b.json",
     "docs/data.md": "meshes",
+    "docs/index.md": "predictions truth",
     "docs/large-sets.md": "shapes",
     "docs/measures.md": "predictions truth train",
     "docs/real-data.md": "meshes ShapeNetCore.v2 objaverse",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from svr_baselines.data import ShapeSet
-from svr_baselines.normalized import unlike_points
+from svr_baselines.normalized import differ_in_size, sizes_of, unlike_frames, unlike_points
 
 
 def shapes(sizes, kind="points"):
@@ -27,3 +27,20 @@ def test_unlike_points(ours, theirs, reason):
 def test_meshes_can_be_sampled_alike():
     assert unlike_points(shapes([5, 5]), shapes([8, 8], "mesh")).endswith("ground truth 8; --points 5 draws as many")
     assert "--points" not in unlike_points(shapes([5, 6]), shapes([8, 8], "mesh"))
+
+
+def test_frames_differ_where_sizes_do():
+    cloud = np.array([[0, 0, 0], [2, 0, 0], [4, 0, 0]], np.float32)
+    sets = [ShapeSet(("a", "b", "c"), [k * cloud, k * cloud, 9 * cloud], ("points",) * 3) for k in (1, 3)]
+    sizes = sizes_of(*sets)
+    assert sizes == {"predictions": 2, "targets": 6}
+    assert unlike_frames("none", "none", sizes) is None
+    assert unlike_frames("none", "unit-ball", sizes).endswith("of another size; --normalize unit-ball does both")
+    assert unlike_frames("none", "unit-ball", sizes_of(sets[0], sets[0])) is None
+    assert [differ_in_size({"predictions": size, "targets": 4.0}) for size in (3, 4, 5, 5.1)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert not differ_in_size({"predictions": 0.0, "targets": 0.0})
