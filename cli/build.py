@@ -28,7 +28,9 @@ Samples = Annotated[int, typer.Option(min=1, help="Samples along each side of a 
 Renderer = Annotated[
     str, typer.Option(metavar="auto|kaolin|embree", help="Kaolin on a GPU, or Embree on the CPU. auto: what is there.")
 ]
-Processes = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core unless given.")]
+Processes = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes; one a core unless given, or less for few items.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is drawn. Each shape's draw depends on its id alone.")]
 
 
@@ -176,13 +178,12 @@ def _run(build: Callable[[Workers], Summary], out: Path, what: str, processes: i
     from rich.console import Console
 
     from svr_baselines.building import Workers
-    from svr_baselines.parallel import available_cores
 
     console = Console(stderr=True)
     begun = time.monotonic()
     try:
         with progress_bar(console, f"building {out.name}", what) as tell:
-            summary = build(Workers(processes or available_cores(), cluster, tell))
+            summary = build(Workers(processes, cluster, tell))
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt("what is built stays, the same command goes on") from interrupt
     for bad in summary.skipped:

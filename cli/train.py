@@ -50,7 +50,11 @@ def train(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples of a step, over all devices.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of Adam; falls tenfold at three epochs.")] = None,
     precision: Annotated[
-        str | None, typer.Option(metavar="32-true|bf16-mixed|64-true", help="Of weights and computation.")
+        str | None,
+        typer.Option(
+            metavar="32-true|bf16-mixed|64-true",
+            help="Of weights and computation; 32-true, or bf16-mixed in the quick preset where the hardware has it.",
+        ),
     ] = None,
     clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient; none unless given.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, order and points.")] = None,

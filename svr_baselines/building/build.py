@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from ds_metrics._files import atomic_write, claim_folder
 from svr_baselines.data.manifest import DOCUMENT, TABLE, Manifest, Sample, read_manifest, write_manifest
 from svr_baselines.data.points import check_count
 from svr_baselines.data.shapes import BadShape, describe_bad
-from svr_baselines.parallel import map_in_order
+from svr_baselines.parallel import available_cores, map_in_order
 
 SCRATCH = ".building"  # inside the folder while it is being built: the settings, and files that are not whole yet
 _SETTINGS = "settings.json"
@@ -47,17 +47,19 @@ class Workers:
 
     Attributes:
         processes: Number of processes; one is this process itself. They are spawned, so a script that asks for more
-            keeps its own work under ``if __name__ == "__main__"``.
+            keeps its own work under ``if __name__ == "__main__"``. `None` takes one a core, or less where there are
+            too few items to be worth their start.
         cluster: Dask scheduler or ``"local:N"`` to work on instead. All of it must see the same folders.
         progress: Called with (items finished, items in all).
     """
 
-    processes: int = 1
+    processes: int | None = 1
     cluster: str | None = None
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
-        check_count("processes", self.processes)
+        if self.processes is not None:
+            check_count("processes", self.processes)
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ class Part:
 
 class Maker(Protocol[M]):
     """What builds an item; picklable."""
+
+    per_process: ClassVar[int]  # items that are worth the start of a process, which takes seconds
 
     def finished(self, item: M) -> bool:
         """Whether all files of the item are there."""
@@ -162,11 +166,12 @@ def write_file(path: Path, scratch: Path, write: Callable[[Path], object]) -> No
 
 
 def _work(maker: Maker[T], items: list[T], scratch: Path, workers: Workers) -> Iterator[list[BadShape]]:
+    processes = workers.processes or min(available_cores(), len(items) // maker.per_process)
     return map_in_order(
         partial(_attempt, maker, scratch),
         items,
         lost=lambda item: [_bad(item, "the process that built it was ended; has it memory enough?")],
-        workers=min(workers.processes, len(items)),
+        workers=min(processes, len(items)),
         cluster=workers.cluster,
     )
 

@@ -91,9 +91,10 @@ def plan_steps(samples: int, batch_size: int, steps: int) -> dict[str, Any]:
 
 
 def _train(job: Mapping[str, Any]) -> None:
-    from svr_baselines.training import preset, train
+    from svr_baselines.training import preset, read_config, train
     from svr_baselines.training.checkpoints import has_checkpoint
     from svr_baselines.training.fabric import quiet_fabric
+    from svr_baselines.training.runs import CONFIG
 
     out = Path(job["out"])
     train_set = open_part(out, job["data"], job["options"], "train")
@@ -106,6 +107,8 @@ def _train(job: Mapping[str, Any]) -> None:
     # The last epoch is what counts: no other is validated, so it becomes `best`, too.
     config = replace(config, validate_every=config.epochs, checkpoint_every=max(1, config.epochs // 8))
     run = out / job["run"]
+    if has_checkpoint(run):  # begun on a machine that may have other hardware
+        config = replace(config, precision=read_config(run / CONFIG).precision)
     quiet_fabric()
     if _finished(run) is None:
         train(config, train_set, validation_set, run, resume=has_checkpoint(run), log=_silent, tensorboard=False)

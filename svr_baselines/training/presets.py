@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -17,7 +18,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "epochs": 30,
             "batch_size": 8,
             "decays": (22, 27, 29),
-            "precision": "bf16-mixed",
             "validation_samples": 64,
             "validation_points": 1024,
             "clusters": 8,
@@ -40,6 +40,9 @@ QUICK_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 # with more, in use, they have not learnt. PSGN, whose norms see a value a sample, goes wild at 8.
 QUICK_BATCH, LARGE_SET = 32, 256  # of sets from the second size on; below, the preset's
 
+_CPU_INFO = Path("/proc/cpuinfo")
+_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})  # the last is ARM's
+
 QUICK_STEPS = 600  # at least, of the quick preset: sets of a few samples are gone through more often
 
 
@@ -47,9 +50,9 @@ def preset(name: str, network: str, samples: int | None = None, **changes: Any) 
     """Make a configuration of a preset.
 
     `"paper"` is the protocol of the paper on ShapeNet. `"quick"` is for minutes on a laptop, with pictures of 64 pixels
-    and 1000 points, which are options of the data, and smaller networks, see `QUICK_OPTIONS`. It computes in half
-    precision, which takes 0.6 of the time on processors that multiply bfloat16 (AVX512-BF16, AMX) and may be slower on
-    others: then ask for `"32-true"`.
+    and 1000 points, which are options of the data, and smaller networks, see `QUICK_OPTIONS`. It computes in bfloat16
+    where the GPU or the processor multiplies it (AVX512-BF16, AMX), which takes 0.6 of the time there and many times as
+    long elsewhere: there in float32. The configuration says which it is.
 
     Args:
         name: `"paper"` or `"quick"`.
@@ -71,6 +74,9 @@ def preset(name: str, network: str, samples: int | None = None, **changes: Any) 
     if name not in PRESETS:
         raise ValueError(f"Argument `preset` must be one of {tuple(PRESETS)}, but got {name!r}.")
     values = {**PRESETS[name], **changes, "network": network}
+    if name == "quick" and "precision" not in changes:
+        half = multiplies_bfloat16(changes.get("accelerator", "auto"))
+        values["precision"] = "bf16-mixed" if half else "32-true"
     if name == "quick" and "network_options" not in changes:
         values["network_options"] = QUICK_OPTIONS.get(network, {})
     check_names(values)
@@ -84,6 +90,19 @@ def preset(name: str, network: str, samples: int | None = None, **changes: Any) 
         steps = -(-samples // config.batch_size)
         values["passes"] = max(1, round(QUICK_STEPS / (steps * config.epochs)))
     return TrainingConfig(**values)
+
+
+def multiplies_bfloat16(accelerator: str = "auto") -> bool:
+    """Whether the hardware has instructions for products of bfloat16; of processors that Linux alone can tell."""
+    import torch
+
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return torch.cuda.get_device_capability() >= (8, 0)
+    try:
+        known = _CPU_INFO.read_text()
+    except OSError:
+        return False
+    return not _BFLOAT16.isdisjoint(known.split())
 
 
 def load_config(path: str | os.PathLike[str], samples: int | None = None, **changes: Any) -> TrainingConfig:

@@ -21,6 +21,8 @@ class Number:
 class Maker:
     """Writes the square of each number; what else happens at 7 is up to the test."""
 
+    per_process = 20
+
     out: Path
     at_seven: str = ""
     slow: float = 0.0
@@ -77,6 +79,21 @@ def test_the_bytes_do_not_depend_on_the_workers(tmp_path, who):
     with forked_dask():
         build(together, at_seven="bad", workers=Workers(**who))
     assert tree(together) == tree(alone)
+
+
+@pytest.mark.parametrize(("cores", "count", "expected"), [(8, 12, 0), (8, 45, 2), (2, 100, 2)])
+def test_few_items_start_no_processes(tmp_path, monkeypatch, cores, count, expected):
+    asked = []
+
+    def here(function, items, *, workers, **options):
+        asked.append(workers)
+        return map(function, items)
+
+    monkeypatch.setattr("svr_baselines.building.build.map_in_order", here)
+    monkeypatch.setattr("svr_baselines.building.build.available_cores", lambda: cores)
+    build(tmp_path / "out", count=count, workers=Workers(None))
+    build(tmp_path / "given", count=count, workers=Workers(3))
+    assert asked == [expected, 3]
 
 
 def test_a_bad_item_is_named_and_the_rest_is_built(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svr_baselines.training import TrainingConfig, load_config, preset, read_config, write_config
+from svr_baselines.training import TrainingConfig, load_config, preset, presets, read_config, write_config
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 PLAIN = TEXTS | st.booleans() | st.integers(-(10**6), 10**6) | st.floats(allow_nan=False, allow_infinity=False)
@@ -87,9 +87,30 @@ def test_paper_preset_is_the_protocol():
 def test_quick_preset_goes_through_small_sets_more_often():
     few, many = (preset("quick", "psgn", samples=samples) for samples in (20, 10_000))
     assert few.passes * 3 * few.epochs == 630
-    assert few.precision == "bf16-mixed"
     assert many.passes == 1
     assert preset("quick", "psgn", samples=20, passes=2).passes == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision"),
+    [
+        ("flags : fpu avx512_bf16 avx2", "bf16-mixed"),
+        ("Features : fp asimd bf16", "bf16-mixed"),
+        ("flags : fpu avx512f", "32-true"),
+        (None, "32-true"),
+    ],
+)
+def test_quick_preset_takes_the_precision_that_the_hardware_has(monkeypatch, tmp_path, flags, precision):
+    (file := tmp_path / "cpuinfo").write_text(flags or "")
+    monkeypatch.setattr(presets, "_CPU_INFO", file if flags else tmp_path / "none")
+    assert preset("quick", "psgn", accelerator="cpu").precision == precision
+    assert preset("quick", "psgn", precision="64-true").precision == "64-true"
+    assert preset("paper", "psgn").precision == "32-true"
+    for capability, expected in (((8, 0), "bf16-mixed"), ((7, 5), "32-true")):
+        monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+        monkeypatch.setattr("torch.cuda.get_device_capability", lambda capability=capability: capability)
+        assert preset("quick", "psgn").precision == expected
+        assert preset("quick", "psgn", accelerator="cpu").precision == precision
 
 
 def test_presets_scale_decays_with_epochs():
