@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from svr_baselines.data.folders import find_files
+from svr_baselines.data.folders import find_files, shape_name
 from svr_baselines.data.formats import MESH_SUFFIXES
 from svr_baselines.data.item_dataset import take_split
 from svr_baselines.rendering import Surface, load_surface
-
-# ShapeNetCore calls every mesh the same: v1 `synset/id/model.obj`, v2 `synset/id/models/model_normalized.obj`.
-_SHAPENET = re.compile("/(model|models/model_normalized)$")
 
 
 class MeshSource(Protocol):
@@ -74,7 +70,7 @@ def find_meshes(folder: str | os.PathLike[str]) -> list[MeshFile]:
     root = Path(folder)
     if not root.is_dir():
         raise FileNotFoundError(f"No folder at {root}.")
-    found = find_files(root, MESH_SUFFIXES, "meshes", lambda name: _SHAPENET.sub("", name))
+    found = find_files(root, MESH_SUFFIXES, "meshes", shape_name)
     return [MeshFile(name, path.relative_to(root).as_posix(), path) for name, path in found.items()]
 
 
