@@ -3,7 +3,7 @@
 A reference is a library, which computes its value here, or code or documentation elsewhere, whose value is cited:
 what it says, or what it gave for the inputs below. Those are made of integers, so that they are the same everywhere.
 The references are in `reference_pairs` and `reference_sets`; `python benchmarks/measures.py --references` prints all
-as the table of docs/measures.md.
+as the table of docs/checked-values.md.
 """
 
 from __future__ import annotations

@@ -71,6 +71,12 @@ def skip_fields(app: Sphinx, what: str, name: str, member: Any, skip: bool, opti
     return True if str(getattr(member, "__doc__", "")).startswith("Alias for field number") else None
 
 
+def drop_docstring_of_type(app: Sphinx, what: str, name: str, member: Any, options: Any, lines: list[str]) -> None:
+    """Leave out what `str` and `tuple` say of themselves where a constant is described."""
+    if what == "data" and isinstance(member, str | tuple):
+        lines.clear()
+
+
 def draw_formula(writer: Any, node: nodes.math | nodes.math_block) -> None:
     """Write a formula as MathML, which browsers draw without a script from elsewhere."""
     if isinstance(node, nodes.math_block):
@@ -86,4 +92,5 @@ def setup(app: Sphinx) -> None:
     app.add_role("name", refer)
     app.connect("source-read", complete)
     app.connect("autodoc-skip-member", skip_fields)
+    app.connect("autodoc-process-docstring", drop_docstring_of_type)
     app.add_html_math_renderer("mathml", (draw_formula, None), (draw_formula, None))

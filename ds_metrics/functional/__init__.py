@@ -1,4 +1,4 @@
-"""Stateless measures, with Kaolin's signatures where Kaolin has the function."""
+"""Stateless measures. `chamfer_distance` and `f_score` have the signatures of Kaolin's functions."""
 
 from ds_metrics.functional.chamfer import chamfer_distance
 from ds_metrics.functional.density_aware import density_aware_chamfer_distance
