@@ -29,7 +29,7 @@ Renderer = Annotated[
     str, typer.Option(metavar="auto|kaolin|embree", help="Kaolin on a GPU, or Embree on the CPU. auto: what is there.")
 ]
 Processes = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Processes; one a core unless given, or less for few items.")
+    int | None, typer.Option("--workers", min=1, help="Processes; unless given, one a core where it takes long.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is drawn. Each shape's draw depends on its id alone.")]
 

@@ -45,10 +45,13 @@ def run(
         raise ValueError(f"--plots shows the Dispersion Score, but the metrics asked for are {chosen}")
     stderr = Console(stderr=True)
 
-    shapes, truth = reading.read(predictions, stderr), None if target is None else reading.read(target, stderr)
+    shapes, truth = (
+        reading.read(predictions, stderr),
+        None if target is None else reading.read(target, stderr, "target"),
+    )
     if truth is not None:
         shapes, truth = pair_shapes(shapes, truth, common)
-    training = None if train is None else reading.read(train, stderr)
+    training = None if train is None else reading.read(train, stderr, "train")
     evaluation = evaluate(shapes, truth, metrics, scoring, resources, partial(pairs_progress, stderr), training)
     sides = {"predictions": shapes, "targets": truth, "training shapes": training}
     sets = {side: found for side, found in sides.items() if found is not None}

@@ -12,6 +12,7 @@ from rich.console import Console
 from svr_baselines.data import ImageSet, ShapeSet, read_shapes
 from svr_baselines.data.folders import count_others
 from svr_baselines.data.formats import SUFFIXES
+from svr_baselines.data.reader import Side
 from svr_baselines.parallel import available_cores
 
 
@@ -25,7 +26,7 @@ class Reading:
     skip_bad: bool
     store: Path | None = None
 
-    def read(self, path: Path, console: Console) -> ShapeSet:
+    def read(self, path: Path, console: Console, side: Side = "preds") -> ShapeSet:
         """Read an array or a folder, and tell how far it is."""
         with progress_bar(console, f"reading {path.name}", "shapes") as tell:
             shapes = read_shapes(
@@ -37,6 +38,7 @@ class Reading:
                 progress=tell,
                 workers=available_cores(),
                 store=self.store,
+                side=side,
             )
         if path.is_dir() and (others := count_others(path, SUFFIXES)):
             kinds = list_some([kind for kind, _ in others.most_common()], 5)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from ds_cli.options import one_line_errors
+from ds_cli.options import check_paths, one_line_errors
 
 if TYPE_CHECKING:
     from svr_baselines.data.opening import DataOptions
@@ -164,6 +164,7 @@ def predict(
     from svr_baselines.data.opening import open_data
     from svr_baselines.training import predict
 
+    check_paths(run)
     roles: dict[str, Any] = {"test": "test", "train": "train", "validation": "validation", "all": None}
     if part not in roles:
         raise ValueError(f"--part must be one of {', '.join(roles)}, but got {part!r}")

@@ -56,7 +56,8 @@ def main(
         make_predictions(predictions, per_kind=12, points=1024)
 
     predicted = read_shapes(predictions, normalize="unit-ball", seed=seed)
-    truth = read_shapes(target, points=len(predicted.clouds[0]), normalize="unit-ball", seed=seed)
+    points = len(predicted.clouds[0])
+    truth = read_shapes(target, points=points, normalize="unit-ball", seed=seed, side="target")
     predicted, truth = pair_shapes(predicted, truth)  # a name without its counterpart is an error
     # The knee is that of the ground truth's DS over k: all that predict these shapes are scored at one k.
     scoring = Scoring(n_clusters="knee" if clusters is None else clusters, seed=seed)

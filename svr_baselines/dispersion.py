@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ds_metrics import DispersionScore
@@ -192,6 +193,9 @@ def _cluster(
     if choose_estimator(scoring.estimator, len(samples)) == "exact":
         options["confidence"] = None  # it would refuse the score where only the interval can't be had
     metric = DispersionScore(**options)
+    parts = samples if isinstance(samples, Sequence) else [samples]
+    if any(getattr(part, "dtype", None) == torch.float64 for part in parts):
+        metric.set_dtype(torch.float64)  # or it would keep them in float32, whatever is lost
     metric.update(samples)
     metric.compute()
     assert metric.clustering is not None

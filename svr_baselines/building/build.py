@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ds_metrics._files import atomic_write, claim_folder
 from svr_baselines.data.manifest import DOCUMENT, TABLE, Manifest, Sample, read_manifest, write_manifest
@@ -25,6 +26,7 @@ from svr_baselines.parallel import available_cores, map_in_order
 
 SCRATCH = ".building"  # inside the folder while it is being built: the settings, and files that are not whole yet
 _SETTINGS = "settings.json"
+_START_SECONDS = 5.0  # that processes take until they work
 
 Progress = Callable[[int, int], None]
 
@@ -47,8 +49,8 @@ class Workers:
 
     Attributes:
         processes: Number of processes; one is this process itself. They are spawned, so a script that asks for more
-            keeps its own work under ``if __name__ == "__main__"``. `None` takes one a core, or less where there are
-            too few items to be worth their start.
+            keeps its own work under ``if __name__ == "__main__"``. `None` begins with one, and goes on with one a core
+            where that saves more time than they take to start; at once where a run was ended, perhaps by an item.
         cluster: Dask scheduler or ``"local:N"`` to work on instead. All of it must see the same folders.
         progress: Called with (items finished, items in all).
     """
@@ -106,8 +108,6 @@ class Part:
 class Maker(Protocol[M]):
     """What builds an item; picklable."""
 
-    per_process: ClassVar[int]  # items that are worth the start of a process, which takes seconds
-
     def finished(self, item: M) -> bool:
         """Whether all files of the item are there."""
 
@@ -133,6 +133,7 @@ def run_build(
         ValueError: If the folder holds anything else, or data of other settings or of shapes that are not among the
             items; and if no item can be built.
     """
+    ended = (out / SCRATCH).exists()
     with _open(out, parts) as scratch:
         ids = {item.id for item in items}
         for part in parts:
@@ -141,7 +142,7 @@ def run_build(
         kept = len(items) - len(todo)
         skipped = []
         try:
-            for done, bad in enumerate(_work(maker, todo, scratch, workers), start=1):
+            for done, bad in enumerate(_work(maker, todo, scratch, workers, ended), start=1):
                 skipped += bad
                 if workers.progress is not None:
                     workers.progress(kept + done, len(items))
@@ -165,15 +166,24 @@ def write_file(path: Path, scratch: Path, write: Callable[[Path], object]) -> No
         write(temporary)
 
 
-def _work(maker: Maker[T], items: list[T], scratch: Path, workers: Workers) -> Iterator[list[BadShape]]:
-    processes = workers.processes or min(available_cores(), len(items) // maker.per_process)
-    return map_in_order(
-        partial(_attempt, maker, scratch),
-        items,
+def _work(maker: Maker[T], items: list[T], scratch: Path, workers: Workers, ended: bool) -> Iterator[list[BadShape]]:
+    attempt, done, begun = partial(_attempt, maker, scratch), 0, time.monotonic()
+    if workers.processes is None and workers.cluster is None and not ended:
+        while done < len(items) and not _is_long(time.monotonic() - begun, done, len(items)):
+            yield attempt(items[done])
+            done += 1
+    yield from map_in_order(
+        attempt,
+        items[done:],
         lost=lambda item: [_bad(item, "the process that built it was ended; has it memory enough?")],
-        workers=min(processes, len(items)),
+        workers=min(workers.processes or available_cores(), len(items) - done),
         cluster=workers.cluster,
     )
+
+
+def _is_long(seconds: float, done: int, total: int) -> bool:
+    """Whether processes save time: at the pace so far, what is left takes twice as long as they take to start."""
+    return seconds > _START_SECONDS and seconds / done * (total - done) > 2 * _START_SECONDS
 
 
 def _attempt(maker: Maker[T], scratch: Path, item: T) -> list[BadShape]:
@@ -191,6 +201,11 @@ def _bad(item: Item, reason: str) -> BadShape:
 @contextmanager
 def _open(out: Path, parts: Sequence[Part]) -> Iterator[Path]:
     """Hold the folder, check that it is this build's, and yield its scratch folder, which is gone after a good end."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"{str(out)!r}: {error.strerror}"
+        raise OSError(f"Argument `out` must be a folder that can be made, but got {reason}.") from error
     with claim_folder(out, "building") as lock:
         settings = {part.path: part.to_json() for part in parts}
         _check_folder(out, settings)

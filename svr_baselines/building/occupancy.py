@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from svr_baselines.building.build import Part, Summary, Workers, run_build, write_file
 from svr_baselines.building.sources import MeshSource, as_sources, category_of
@@ -20,8 +20,6 @@ from svr_baselines.rendering import check_up
 
 @dataclass(frozen=True)
 class _Maker:
-    per_process: ClassVar[int] = 10
-
     out: Path
     clouds: Path
     queries: int

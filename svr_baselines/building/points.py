@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -20,8 +20,6 @@ from svr_baselines.rendering import check_up
 
 @dataclass(frozen=True)
 class _Maker:
-    per_process: ClassVar[int] = 300
-
     out: Path
     points: int
     up: str

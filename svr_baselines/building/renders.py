@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -76,8 +76,6 @@ class Viewpoints:
 
 @dataclass(frozen=True)
 class _Maker:
-    per_process: ClassVar[int] = 10
-
     out: Path
     viewpoints: tuple[Viewpoints, ...]
     views: int

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +33,6 @@ class Step:
 
 @dataclass(frozen=True)
 class _Maker:
-    per_process: ClassVar[int] = 100
-
     out: Path
     points: int
     size: int

@@ -24,14 +24,14 @@ Array = npt.NDArray[Any]
 
 
 def read_points(path: Path) -> Array | None:
-    """Read the `(P, 3)` points of a point cloud file; `None` for a file that may hold a mesh."""
+    """Read the `(P, 3)` points of a point cloud file, text in float64; `None` for a file that may hold a mesh."""
     suffix = path.suffix.lower()
     if suffix in ARRAY_SUFFIXES:
         return _as_cloud(load_array(path))
     if suffix == ".xyz":
         with reading("xyz"), path.open("rb") as file:
             table = np.loadtxt(file, ndmin=2)
-        return _as_cloud(table.astype(np.float32))
+        return _as_cloud(table)
     return None
 
 
@@ -201,7 +201,7 @@ def check_complete(data: bytes, suffix: str) -> None:
         lines = [line for line in data.splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
         counts = re.findall(rb"\d+", b" ".join(lines[:2]))[:2]
         expected, found = sum(map(int, counts)), len(lines) - (1 if re.search(rb"\d", lines[0]) else 2)
-    elif suffix == ".stl" and b"facet" not in data[:1000]:
+    elif suffix == ".stl" and not re.search(rb"facet|endsolid", data[:1000]):
         expected = int.from_bytes(data[80:84], "little")
         found = (len(data) - 84) // 50
     else:

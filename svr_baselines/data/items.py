@@ -167,7 +167,8 @@ def _read_cloud(place: Place, options: ItemOptions, rng: np.random.Generator) ->
         if cloud is None:
             raise ValueError("expected a point cloud, but this may be a mesh")
         if len(cloud) < options.points:
-            raise ValueError(f"the cloud has {len(cloud)} points, fewer than the {options.points} to draw")
+            wanted = f"the {options.points} of `points` (`--points`)"
+            raise ValueError(f"the cloud has {len(cloud)} points, fewer than {wanted}")
         cloud = normalize_points(cloud, options.normalize)
     except ValueError as error:
         raise _naming(place.points, error) from error

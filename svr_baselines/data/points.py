@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 Normalization = Literal["unit-ball", "bounding-box", "none"]
 
+_ROUNDING = 1e-4  # of the extent of a cloud: rounded by more, its distances are others
+
 
 class Frame(NamedTuple):
     """Where a shape is and how large: what `normalize_points` brings to the origin and to size 1."""
@@ -132,6 +134,19 @@ def draw_points(
     weights[beyond] = 1 - weights[beyond]
     cloud: npt.NDArray[np.float64] = origin[face] + np.einsum("pe,pec->pc", weights, edges[face])
     return cloud, face
+
+
+def to_single(points: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Points in float32; as they are where that would round them by more than 1e-4 of their extent.
+
+    Example:
+        >>> points = np.eye(3)
+        >>> to_single(points).dtype, to_single(points + 4e6).dtype
+        (dtype('float32'), dtype('float64'))
+    """
+    rounding, extent = np.abs(points).max() * np.finfo(np.float32).eps, np.ptp(points, axis=0).max()
+    with np.errstate(over="ignore"):
+        return points if rounding > _ROUNDING * extent > 0 else points.astype(np.float32)
 
 
 def stable_seed(seed: int, name: str) -> int:

@@ -11,17 +11,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
 import numpy.typing as npt
 
 from svr_baselines.data.folders import find_files, shape_name
 from svr_baselines.data.formats import ARRAY_SUFFIXES, SUFFIXES, as_points, load_array, read_mesh, read_points
-from svr_baselines.data.points import Normalization, check_count, normalize_points, sample_mesh, stable_seed
+from svr_baselines.data.points import (
+    Normalization,
+    check_count,
+    normalize_points,
+    sample_mesh,
+    stable_seed,
+    to_single,
+)
 from svr_baselines.data.shapes import BadShape, Kind, ShapeSet, describe_bad, index_names
 from svr_baselines.data.spool import Outcome, Spool
 from svr_baselines.parallel import map_in_order
 
 Progress = Callable[[int, int], None]
+Side = Literal["preds", "target", "train"]
 _Cloud = tuple[npt.NDArray[Any], Kind]
 
 _FILES_PER_WORKER = 50  # a process takes a second or two to start
@@ -37,6 +44,7 @@ def read_shapes(
     progress: Progress | None = None,
     workers: int = 1,
     store: str | os.PathLike[str] | None = None,
+    side: Side = "preds",
 ) -> ShapeSet:
     """Read shapes as point clouds.
 
@@ -49,7 +57,7 @@ def read_shapes(
         path: Array file or folder.
         points: Points to draw from the surface of each mesh. Point clouds keep all theirs.
         normalize: `"unit-ball"`, `"bounding-box"`, `"none"`, or `"auto"`: unit ball for meshes only.
-        seed: Seed of the drawing. The points of a shape depend on this and on its name alone.
+        seed: Seed of the drawing. The points of a shape depend on this, on its name and on `side` alone.
         skip_bad: Go on without the shapes that cannot be read, and list them in `skipped`.
         progress: Called with (shapes done, shapes in all).
         workers: Processes that read the files of a folder. They are spawned, so a script that asks for more than one
@@ -57,6 +65,9 @@ def read_shapes(
         store: Folder to keep the points of a folder's shapes in, under a key of files, times and settings. They are
             then read from there as they are used, and memory holds some 500 bytes a shape; a run that was killed goes
             on at the last shape, and a finished set comes back at once. ``None`` holds all points in memory.
+        side: What the shapes are in a comparison, `"preds"`, `"target"` or `"train"`: each has its own random numbers.
+            Were they the same, points of a prediction would lie where those of a truth with the same faces do, and
+            be nearer to them than two samples of one surface are.
 
     Returns:
         The shapes, named by their path below the folder without suffix (`synset/id` in ShapeNet's published layouts),
@@ -69,6 +80,7 @@ def read_shapes(
 
     Example:
         >>> import tempfile
+        >>> import numpy as np
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     np.save(f"{folder}/cube.npy", np.eye(3))
         ...     read_shapes(folder).names
@@ -81,16 +93,18 @@ def read_shapes(
         raise ValueError(
             f"Argument `normalize` must be 'auto' or one of {get_args(Normalization)}, but got {normalize!r}."
         )
+    if side not in get_args(Side):
+        raise ValueError(f"Argument `side` must be one of {get_args(Side)}, but got {side!r}.")
     if not path.exists():
         raise FileNotFoundError(f"No file or folder at {path}.")
     if path.is_dir():
         found = find_files(path, SUFFIXES, "shapes", shape_name)
         names, paths = list(found), [file.relative_to(path).as_posix() for file in found.values()]
-        read = partial(_attempt, partial(_read_file, points=points, seed=seed), normalize)
+        read = partial(_attempt, partial(_read_file, points=points, seed=seed, side=side), normalize)
         if store is None:
             outcomes = _map(read, list(found.values()), names, workers=workers)
         else:
-            key = f"{version('dispersion-score')} {points} {normalize} {seed} {_listing(found)}"
+            key = f"{version('dispersion-score')} {points} {normalize} {seed} {side} {_listing(found)}"
             outcomes = _kept(Path(store), key, read, list(found.values()), names, workers, progress)
             progress = None
     else:
@@ -99,7 +113,7 @@ def read_shapes(
         paths = [f"sample {name}" for name in names]
         outcomes = map(partial(_attempt, lambda cloud, _: (as_points(cloud), "points"), normalize), array, names)
     shapes = _collect(str(path), zip(names, paths, outcomes, strict=True), len(names), skip_bad, progress)
-    return replace(shapes, settings={"points": points, "normalize": normalize, "seed": seed})
+    return replace(shapes, settings={"points": points, "normalize": normalize, "seed": seed, "side": side})
 
 
 def _kept(
@@ -136,11 +150,14 @@ def _listing(files: dict[str, Path]) -> str:
     return digest.hexdigest()
 
 
-def _attempt(read: Callable[[Any, str], _Cloud], normalize: str, source: Any, name: str) -> Outcome:
+def _attempt(read: Callable[[Any, str], _Cloud], normalize: Any, source: Any, name: str) -> Outcome:
     """A shape, or what is wrong with it."""
     try:
         cloud, kind = read(source, name)
-        return _normalize(cloud, kind, normalize), kind
+        cloud = normalize_points(cloud, normalization_of(normalize, kind))
+        # What was text, PLY or a mesh is float64 so far: cast only once it is centred, where it costs no precision.
+        of_array = not isinstance(source, Path) or source.suffix.lower() in ARRAY_SUFFIXES
+        return (cloud if of_array else as_points(to_single(cloud))), kind
     except ValueError as err:
         return str(err).rstrip(".")
 
@@ -190,20 +207,19 @@ def normalization_of(normalize: Literal["auto"] | Normalization, kind: Kind) -> 
     return normalize
 
 
-def _normalize(cloud: npt.NDArray[Any], kind: Kind, normalize: Any) -> npt.NDArray[Any]:
-    cloud = normalize_points(cloud, normalization_of(normalize, kind))
-    # Meshes are sampled in float64: cast only once they are centred, where it costs no precision.
-    return as_points(cloud.astype(np.float32)) if kind == "mesh" else cloud
+def seed_of(name: str, seed: int, side: Side) -> int:
+    """Seed of the points of one mesh."""
+    return stable_seed(seed, name if side == "preds" else f"{side}/{name}")
 
 
-def _read_file(path: Path, name: str, points: int, seed: int) -> _Cloud:
+def _read_file(path: Path, name: str, points: int, seed: int, side: Side) -> _Cloud:
     cloud = read_points(path)
     if cloud is not None:
         return cloud, "points"
     vertices, faces = read_mesh(path)
     if len(faces) == 0:
-        return as_points(vertices.astype(np.float32)), "points"
-    return sample_mesh(vertices, faces, points, stable_seed(seed, name)), "mesh"
+        return as_points(vertices), "points"
+    return sample_mesh(vertices, faces, points, seed_of(name, seed, side)), "mesh"
 
 
 def _open_array(path: Path) -> npt.NDArray[Any]:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from svr_baselines.data.folders import find_files, shape_name
 from svr_baselines.data.formats import MESH_SUFFIXES, read_mesh
-from svr_baselines.data.points import draw_points, frame_of, stable_seed
-from svr_baselines.data.reader import normalization_of
+from svr_baselines.data.points import draw_points, frame_of, to_single
+from svr_baselines.data.reader import normalization_of, seed_of
 from svr_baselines.data.shapes import ShapeSet
 
 
@@ -63,18 +63,19 @@ class Surfaces:
         if file is None:
             raise ValueError(f"the mesh of {name!r} is gone from {self._shapes.source}")
         vertices, faces = read_mesh(file)
-        cloud, face = draw_points(vertices, faces, settings["points"], stable_seed(settings["seed"], name))
+        seed = seed_of(name, settings["seed"], settings["side"])
+        cloud, face = draw_points(vertices, faces, settings["points"], seed)
         frame = frame_of(cloud, normalization_of(settings["normalize"], "mesh"))
         if frame is not None:
             vertices, cloud = frame.normalize(vertices), frame.normalize(cloud)
-        if not np.array_equal(cloud.astype(np.float32), self._shapes.clouds[index]):
+        if not np.array_equal(to_single(cloud), self._shapes.clouds[index]):
             raise ValueError(f"{file} has changed since its points were drawn")
         return Surface(vertices, faces, _normals(vertices[faces[face]]))
 
 
 def has_surfaces(shapes: ShapeSet) -> bool:
     """Whether all clouds were drawn from meshes whose files are known."""
-    known = {"points", "normalize", "seed"} <= shapes.settings.keys() and Path(shapes.source).is_dir()
+    known = {"points", "normalize", "seed", "side"} <= shapes.settings.keys() and Path(shapes.source).is_dir()
     return known and set(shapes.kinds) == {"mesh"}
 
 

@@ -112,7 +112,7 @@ REAL: Mapping[str, Protocol] = {
             "Meshes of your own instead of ShapeNet's; one seed instead of three.",
             "Images of 64 pixels, not 224, over white; 1,000 points of each target in training, and 900 when scored, "
             "not 2,500.",
-            "Decoders a quarter as large, in bfloat16, with batches of 16, not 64.",
+            "Decoders a quarter as large, with batches of 16, not 64; in bfloat16 where the hardware has it.",
             "300 steps, but three epochs at least, with one decay of the learning rate; not 120 epochs with three.",
         ),
     ),

@@ -40,7 +40,7 @@ PROTOCOLS = {
         differs=(
             "S1I8 belongs to both series and is trained once, so 15 sets are trained on, not 16.",
             "Images of 64 pixels, not 224; 1,000 points of each target in training, not 2,500.",
-            "Decoders a quarter as large, with 500 points of the sphere in training, in bfloat16.",
+            "Decoders a quarter as large; 500 points of the sphere in training; bfloat16 where the hardware has it.",
             "Three seeds of 300 steps each, with one decay of the learning rate; not 3,600 steps with three decays.",
         ),
     ),

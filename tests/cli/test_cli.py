@@ -37,7 +37,7 @@ def test_scores_an_array(array, clouds, tmp_path):
     assert provenance["points"] == {"min": 30, "max": 30}
     assert set(provenance["versions"]) >= {"dispersion-score", "torch", "numpy", "python"}
     assert len(provenance["predictions"]["sha256"]) == 64
-    assert provenance["predictions"]["read_with"] == {"points": 2500, "normalize": "auto", "seed": 0}
+    assert provenance["predictions"]["read_with"] == {"points": 2500, "normalize": "auto", "seed": 0, "side": "preds"}
     assert settings["backend"] == "native"
     assert settings["convention"] == "sum of the two means of squared nearest distances"
 
@@ -145,7 +145,7 @@ def test_shapenet_pairs_with_points_built_of_it(tmp_path):
     assert run("build", "points", tmp_path / "shapenet", tmp_path / "points", "--points", 50).exit_code == 0
     (tmp_path / "points" / "more.pt").touch()
     options = "--points", 50, "--metric", "cd", "--json", "-"
-    result = run("eval", tmp_path / "points", "--target", tmp_path / "shapenet", "--normalize", "unit-ball", *options)
+    result = run("eval", tmp_path / "shapenet", "--target", tmp_path / "points", "--normalize", "unit-ball", *options)
     assert json.loads(result.stdout)["scores"]["chamfer-distance"] == pytest.approx(0, abs=1e-9)
     assert f"{tmp_path / 'points'}: ignored 1 files of other kinds: .pt" in result.stderr
 

@@ -128,6 +128,7 @@ def test_occnet_trains_on_occupancy(data, tmp_path):
         (["train", "psgn", "DATA", "OUT", "--crop", "x"], "--crop must be auto, none or a number of pixels"),
         (["train", "psgn", "DATA", "OUT", "--coordinates", "world"], "Option --coordinates must be one of"),
         (["predict", "OUT", "DATA"], "No checkpoint at"),
+        (["predict", "nothing", "OUT"], "No file or folder at nothing"),
         (["predict", "OUT"], "DATA is missing"),
         (["recall", "memory", "DATA", "OUT"], "`method` must be one of"),
     ],

@@ -57,6 +57,14 @@ def test_stages_and_what_is_computed_in_them(pair):
     assert found.normalized is None
 
 
+@pytest.mark.parametrize("as_given", [torch.Tensor.clone, list])
+def test_samples_in_double_precision_keep_it(pair, as_given):
+    """1e8 apart, float32 would put all points of a cloud in one place."""
+    near, far = (as_given(samples) for samples in (pair[0].double(), pair[0].double() + 1e8))
+    scores = [score_dispersion(some, None, None, Scoring(3), Resources())[0].compute() for some in (near, far)]
+    assert scores[1] == pytest.approx(float(scores[0]), rel=1e-6)
+
+
 def test_no_curve_without_distances(pair):
     _, found = score_dispersion(pair[0], None, None, Scoring(3), Resources())
     assert found.curve is None

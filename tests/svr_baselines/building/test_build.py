@@ -21,8 +21,6 @@ class Number:
 class Maker:
     """Writes the square of each number; what else happens at 7 is up to the test."""
 
-    per_process = 20
-
     out: Path
     at_seven: str = ""
     slow: float = 0.0
@@ -81,19 +79,42 @@ def test_the_bytes_do_not_depend_on_the_workers(tmp_path, who):
     assert tree(together) == tree(alone)
 
 
-@pytest.mark.parametrize(("cores", "count", "expected"), [(8, 12, 0), (8, 45, 2), (2, 100, 2)])
-def test_few_items_start_no_processes(tmp_path, monkeypatch, cores, count, expected):
-    asked = []
+@pytest.fixture
+def asked(monkeypatch):
+    """How many items were given to how many processes."""
+    found = []
 
     def here(function, items, *, workers, **options):
-        asked.append(workers)
+        found.append((len(items), workers))
         return map(function, items)
 
     monkeypatch.setattr("svr_baselines.building.build.map_in_order", here)
-    monkeypatch.setattr("svr_baselines.building.build.available_cores", lambda: cores)
-    build(tmp_path / "out", count=count, workers=Workers(None))
-    build(tmp_path / "given", count=count, workers=Workers(3))
-    assert asked == [expected, 3]
+    monkeypatch.setattr("svr_baselines.building.build.available_cores", lambda: 8)
+    return found
+
+
+def test_processes_start_only_where_it_takes_long(tmp_path, monkeypatch, asked):
+    build(tmp_path / "short", count=400, workers=Workers(None))
+    build(tmp_path / "given", count=400, workers=Workers(3))
+    monkeypatch.setattr("svr_baselines.building.build._START_SECONDS", 0.05)
+    build(tmp_path / "long", count=40, slow=0.02, workers=Workers(None))
+    assert asked[:2] == [(0, 0), (400, 3)]
+    left, processes = asked[2]
+    assert 30 < left < 40  # the first take as long as processes do to start
+    assert processes == 8
+
+
+def test_a_run_that_an_item_has_ended_goes_on_in_processes(tmp_path, asked):
+    with pytest.raises(OSError, match="No space left"):
+        build(tmp_path, at_seven="full")
+    build(tmp_path, workers=Workers(None))
+    assert asked[1] == (5, 5)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"`out` must be a folder that can be made, but got '.*file/out': Not a dir"):
+        build(tmp_path / "file" / "out")
 
 
 def test_a_bad_item_is_named_and_the_rest_is_built(tmp_path):

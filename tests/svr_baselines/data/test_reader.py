@@ -5,8 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 
+from ds_metrics.functional import chamfer_distance
 from svr_baselines.data import BadShape, ShapeSet, pair_shapes, read_shapes, reader
 
 CLOUD = np.random.default_rng(0).random((40, 3)).astype(np.float32)
@@ -106,6 +108,41 @@ def test_points_depend_on_seed_and_name_alone(tmp_path):
     assert read_shapes(tmp_path, seed=1).content_hash != both.content_hash
 
 
+def test_each_side_has_random_numbers_of_its_own(tmp_path):
+    """Or a prediction with the truth's faces would have its points too."""
+    rng = np.random.default_rng(0)
+    for kind in ("truth", "shuffled"):
+        (tmp_path / kind).mkdir()
+    for k in range(8):
+        mesh = trimesh.creation.capsule(1, 1 + k / 4)
+        mesh.export(tmp_path / "truth" / f"{k}.ply")
+        mesh.faces = rng.permutation(mesh.faces)
+        mesh.export(tmp_path / "shuffled" / f"{k}.ply")
+    truth = np.stack(read_shapes(tmp_path / "truth", 300, side="target").clouds)
+    same, shuffled = (np.stack(read_shapes(tmp_path / kind, 300).clouds) for kind in ("truth", "shuffled"))
+    distances = [float(chamfer_distance(*map(torch.from_numpy, (preds, truth))).mean()) for preds in (same, shuffled)]
+    assert distances[0] == pytest.approx(distances[1], rel=0.2)
+    assert (
+        len({read_shapes(tmp_path / "truth", 9, side=side).content_hash for side in ("preds", "target", "train")}) == 3
+    )
+
+
+def test_coordinates_far_from_the_origin(tmp_path):
+    far = np.random.default_rng(0).random((40, 3)) + np.array([5e5, 4e6, 100])
+    np.save(tmp_path / "a.npy", far)
+    np.savetxt(tmp_path / "b.xyz", far)
+    ply = trimesh.PointCloud(far).export(file_type="ply").replace(b"float", b"double")
+    header, _, _ = ply.partition(b"end_header\n")
+    (tmp_path / "c.ply").write_bytes(header + b"end_header\n" + far.astype("<f8").tobytes())
+    for cloud in read_shapes(tmp_path).clouds:
+        assert cloud.dtype == np.float64
+        np.testing.assert_allclose(cloud, far, rtol=1e-15)
+    expected, *others = read_shapes(tmp_path, normalize="unit-ball").clouds
+    for cloud in others:
+        assert cloud.dtype == np.float32
+        np.testing.assert_allclose(cloud, expected, atol=1e-7)
+
+
 def test_progress(tmp_path):
     np.save(tmp_path / "a.npy", np.stack([CLOUD] * 3))
     seen = []
@@ -148,7 +185,7 @@ def test_processes_that_die_one_after_another_end_the_reading(many, monkeypatch)
         read_shapes(many, workers=2)
 
 
-def die_of_one(path, name, points, seed):
+def die_of_one(path, name, **options):
     if name == "box-3":
         os._exit(1)
     return CLOUD, "points"
@@ -161,6 +198,11 @@ def test_a_shape_that_ends_its_process_is_bad(many, monkeypatch):
     (lost,) = shapes.skipped
     assert len(shapes) == 10
     assert (lost.name, lost.reason) == ("box-3", "the process that read it was ended; has it memory enough?")
+
+
+def test_text_stl_without_faces(tmp_path):
+    (tmp_path / "a.stl").write_text("solid a\nendsolid a\n")
+    assert "a.stl: the mesh has no faces" in one_fault(tmp_path)
 
 
 def test_missing_path_and_empty_folder(tmp_path):
@@ -290,7 +332,7 @@ def test_nothing_good_is_an_error_even_when_skipping(tmp_path):
     assert "1 of 1 shapes" in one_fault(tmp_path, skip_bad=True)
 
 
-@pytest.mark.parametrize(("option", "value"), [("points", 0), ("normalize", "cube")])
+@pytest.mark.parametrize(("option", "value"), [("points", 0), ("normalize", "cube"), ("side", "left")])
 def test_bad_options(tmp_path, option, value):
     with pytest.raises(ValueError, match=f"`{option}`"):
         read_shapes(tmp_path, **{option: value})

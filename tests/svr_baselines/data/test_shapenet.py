@@ -394,7 +394,7 @@ def test_epochs_and_indices_are_checked(tree):
         ("cloud", np.zeros((60, 3)), "npy: all points coincide"),
         ("cloud", np.full((60, 3), np.nan), "npy: 60 of 60 points are NaN or infinite."),
         ("cloud", np.ones((60, 2)), "npy: expected shape"),
-        ("cloud", np.eye(3), "npy: the cloud has 3 points, fewer than the 50 to draw."),
+        ("cloud", np.eye(3), "npy: the cloud has 3 points, fewer than the 50 of `points` (`--points`)."),
         ("cloud", np.array([None]), "npy: the array has dtype object, which is never unpickled."),
     ],
 )

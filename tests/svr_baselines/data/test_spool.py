@@ -69,7 +69,10 @@ def test_same_as_in_memory_and_read_once(folder, tmp_path, monkeypatch):
         read_shapes(folder, points=11, seed=1, skip_bad=True, store=tmp_path),
         read_shapes(folder, 11, seed=1, skip_bad=True),
     )
-    assert len(names) > 13
+    assert len(names) == 39
+    kept = read_shapes(folder, **options, store=tmp_path, side="target")
+    assert kept.content_hash != expected.content_hash
+    assert len(names) == 52
     names.clear()
     os.utime(folder / "b0.npy", ns=(1, 1))
     read_shapes(folder, **options, store=tmp_path)

@@ -18,10 +18,10 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("normalize", ["auto", "unit-ball", "bounding-box", "none"])
-@pytest.mark.parametrize("stored", [False, True])
-def test_points_are_on_the_faces_of_their_normals(folder, tmp_path_factory, normalize, stored):
+@pytest.mark.parametrize(("stored", "side"), [(False, "preds"), (True, "target"), (False, "train")])
+def test_points_are_on_the_faces_of_their_normals(folder, tmp_path_factory, normalize, stored, side):
     store = tmp_path_factory.mktemp("store") if stored else None
-    shapes = read_shapes(folder, points=200, normalize=normalize, seed=3, store=store)
+    shapes = read_shapes(folder, points=200, normalize=normalize, seed=3, store=store, side=side)
     surfaces = Surfaces(shapes)
     assert len(surfaces) == 3
     for index, cloud in enumerate(shapes.clouds):
