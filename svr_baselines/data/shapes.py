@@ -110,7 +110,8 @@ def pair_shapes(predictions: ShapeSet, targets: ShapeSet, common: bool = False) 
         Both sets with the same names in the same (the predictions') order.
 
     Raises:
-        ValueError: If the names differ for any other reason, or if no pair is left.
+        ValueError: If the names differ for any other reason, no pair is left, or both were drawn from meshes by the
+            same random numbers.
 
     Example:
         >>> cloud = np.zeros((1, 3), dtype=np.float32)
@@ -119,6 +120,11 @@ def pair_shapes(predictions: ShapeSet, targets: ShapeSet, common: bool = False) 
         >>> pair_shapes(ours, theirs)[1].names
         ('a', 'b')
     """
+    if (stream := _stream(predictions)) is not None and stream == _stream(targets):
+        raise ValueError(
+            "Predictions and targets were drawn from meshes by the same random numbers, which brings their points "
+            "together: read the targets by `read_shapes(..., side='target')`."
+        )
     predictions, targets = _without_skipped(predictions, targets), _without_skipped(targets, predictions)
     only_predicted = sorted(set(predictions.names) - set(targets.names))
     only_targets = sorted(set(targets.names) - set(predictions.names))
@@ -137,6 +143,12 @@ def pair_shapes(predictions: ShapeSet, targets: ShapeSet, common: bool = False) 
     targets = _without(targets, {name: BadShape(name, name, "it has no prediction") for name in only_targets})
     position = {name: i for i, name in enumerate(targets.names)}
     return predictions, _take(targets, [position[name] for name in predictions.names], targets.skipped)
+
+
+def _stream(shapes: ShapeSet) -> tuple[int, str] | None:
+    """What decides the random numbers by which points were drawn from meshes, if it is known."""
+    drawn = "mesh" in shapes.kinds and "side" in shapes.settings
+    return (shapes.settings["seed"], shapes.settings["side"]) if drawn else None
 
 
 def _without_skipped(shapes: ShapeSet, other: ShapeSet) -> ShapeSet:

@@ -140,3 +140,12 @@ def test_a_torch_file_and_many_arrays_are_said(tmp_path):
     np.save(tmp_path / "folder" / "turned.npy", np.zeros((3, 5)))
     with pytest.raises(ValueError, match="it may have to be transposed"):
         read_shapes(tmp_path / "folder")
+
+
+def test_both_sides_drawn_by_the_same_random_numbers_are_refused(tmp_path):
+    trimesh.creation.box().export(tmp_path / "a.obj")
+    ours = read_shapes(tmp_path, points=20)
+    with pytest.raises(ValueError, match=r"same random numbers.*read_shapes\(\.\.\., side='target'\)"):
+        pair_shapes(ours, read_shapes(tmp_path, points=20))
+    for other in (read_shapes(tmp_path, points=20, side="target"), read_shapes(tmp_path, points=20, seed=1)):
+        assert pair_shapes(ours, other)[1].names == ("a",)
