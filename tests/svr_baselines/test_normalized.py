@@ -29,7 +29,7 @@ def test_meshes_can_be_sampled_alike():
     assert "--points" not in unlike_points(shapes([5, 6]), shapes([8, 8], "mesh"))
 
 
-def test_frames_differ_where_sizes_do():
+def test_frames_differ_where_sizes_do(monkeypatch):
     cloud = np.array([[0, 0, 0], [2, 0, 0], [4, 0, 0]], np.float32)
     sets = [ShapeSet(("a", "b", "c"), [k * cloud, k * cloud, 9 * cloud], ("points",) * 3) for k in (1, 3)]
     sizes = sizes_of(*sets)
@@ -37,6 +37,8 @@ def test_frames_differ_where_sizes_do():
     assert unlike_frames("none", "none", sizes) is None
     assert unlike_frames("none", "unit-ball", sizes).endswith("of another size; --normalize unit-ball does both")
     assert unlike_frames("none", "unit-ball", sizes_of(sets[0], sets[0])) is None
+    monkeypatch.setattr("svr_baselines.normalized._SIZED", 2)
+    assert sizes_of(*sets) == {"predictions": 10, "targets": 12}  # of the first and the third
     assert [differ_in_size({"predictions": size, "targets": 4.0}) for size in (3, 4, 5, 5.1)] == [
         True,
         False,
