@@ -84,16 +84,14 @@ class _Surface:
         parts = [slice(start, start + _EXPANDED) for start in range(0, len(point), _EXPANDED)]
         nearest = [self._nearest(points, *self._pairs(points, bounds, point[part], group[part])) for part in parts]
         point, found, distances = (np.concatenate(side) for side in zip(*nearest, strict=True))
-        order = np.lexsort((distances, point))
-        return np.asarray(found[order[np.searchsorted(point[order], np.arange(len(points)))]])
+        return np.asarray(found[_least_of_each(point, distances)])
 
     def _nearest(self, points: Points, point: _Indices, triangle: _Indices) -> tuple[_Indices, Points, Points]:
-        """Of the triangles beside each point, whose points are in order, the nearest place and its distance."""
+        """Of the triangles beside each point the nearest place and its distance."""
         found = self._measure(points[point], triangle)
         distances = np.linalg.norm(points[point] - found, axis=1)
-        order = np.lexsort((distances, point))
-        first = order[np.flatnonzero(np.diff(point[order], prepend=-1))]
-        return point[first], found[first], distances[first]
+        least = _least_of_each(point, distances)
+        return point[least], found[least], distances[least]
 
     def _pairs(self, points: Points, bounds: Points, point: _Indices, group: _Indices) -> tuple[_Indices, _Indices]:
         """Points and triangles of the groups beside them that neither their own boxes nor their planes rule out."""
@@ -101,8 +99,7 @@ class _Surface:
         squares = _outside(points[point][:, :, None], middle[group], half[group]).sum(axis=1)
         pair, member = np.nonzero(squares <= bounds[point][:, None])
         point, triangle = point[pair], group[pair] * _GROUP + member
-        above = np.einsum("ij,ij->i", points[point] - self.middle[triangle], self.normals[triangle])
-        above -= self.offsets[triangle]
+        above = _dot(points[point] - self.middle[triangle], self.normals[triangle]) - self.offsets[triangle]
         near = above * above <= bounds[point]
         return point[near], triangle[near]
 
@@ -123,6 +120,12 @@ class _Surface:
             found[thin] = _closest_of_slivers(local[thin], triangles[thin])
         places: Points = found * sizes + middle
         return places
+
+
+def _least_of_each(point: _Indices, distances: Points) -> _Indices:
+    """Where the least distance of each point is, in the order of the points."""
+    order = np.lexsort((distances, point))
+    return order[np.flatnonzero(np.diff(point[order], prepend=-1))]
 
 
 def _closest_of_slivers(points: Points, triangles: Points) -> Points:
