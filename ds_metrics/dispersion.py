@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from ds_metrics._accumulating import RecoveringMetric, joined
+from ds_metrics._accumulating import RecoveringMetric, joined, own_copy
 from ds_metrics.clouds import PackedClouds, cast
 from ds_metrics.clustering import Clustering, Estimator, Solver, cluster
 from ds_metrics.clustering.interval import check_level, confidence_interval
@@ -198,7 +198,7 @@ class DispersionScore(RecoveringMetric):
         if len(self._lengths) == 0:
             raise ValueError("DispersionScore needs at least 2 samples, but `update` was never called")
         points = joined(self._points, not self.incremental)
-        clouds = PackedClouds(points.to(self._kept(points.dtype)), joined(self._lengths).cpu())
+        clouds = PackedClouds(points, joined(self._lengths).cpu())
         self._check_size(len(clouds.lengths))
         ranks = self._ranks
         if self._estimator(len(clouds.lengths)) == "sampled":
@@ -262,13 +262,11 @@ class DispersionScore(RecoveringMetric):
         return cast(packed, self.device, self._kept(packed.points.dtype), self.of)
 
     def _kept(self, dtype: torch.dtype) -> torch.dtype:
-        """Samples are kept in the metric's precision, float32 at least; see `torchmetrics.Metric.set_dtype`.
+        """The type in which samples are kept, see `set_dtype`.
 
         But unpooled features come in half precision, and stay in it for their size.
         """
-        if dtype == torch.float16 and self.measure.name != "chamfer":
-            return dtype
-        return torch.promote_types(self.dtype, torch.float32)
+        return dtype if dtype == torch.float16 and self.measure.name != "chamfer" else self._precision
 
     def _measured(self, *args: Any, **kwargs: Any) -> tuple[tuple[PackedClouds], Tensor]:
         batch = self._checked(*args, **kwargs)
@@ -278,23 +276,24 @@ class DispersionScore(RecoveringMetric):
         return (batch,), self._as_value(torch.nan if distances is None else self._cluster(distances).score)
 
     def _accumulate(self, batch: PackedClouds) -> None:
-        self._grow(batch)  # first, as it refuses what it can't compute with
+        points, lengths = (own_copy(part.to(self.device)) for part in batch)
+        self._grow(PackedClouds(points, batch.lengths))  # first, as it refuses what it can't compute with
         self._forget()
-        self._append(**dict(zip(self._state, (batch.points, batch.lengths.to(self.device)), strict=True)))
+        self._append(**dict(zip(self._state, (points, lengths), strict=True)))
 
-    def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
-        """Gather the samples of all ranks, in the most precise of their types; one without takes part with none."""
+    def _state_changed(self) -> None:
+        super()._state_changed()
+        self._forget()
+
+    def _empty_parts(self) -> dict[str, Tensor]:
         width, dtype = self._row_on_ranks()
-        points = joined(self._points).to(dtype) if self._points else torch.empty(0, width, dtype=dtype)
-        lengths = joined(self._lengths) if self._points else torch.empty(0, dtype=torch.int64)
-        for name, state in zip(self._state, (points, lengths), strict=True):
-            setattr(self, name, [state.to(self.device)])
-        super()._sync_dist(*args, **kwargs)
+        empty = torch.empty(0, width, dtype=dtype), torch.empty(0, dtype=torch.int64)
+        return dict(zip(self._state, empty, strict=True))
 
     def _row_on_ranks(self) -> tuple[int, torch.dtype]:
         """Width and type of the samples' rows on all ranks."""
         if self.measure.name == "chamfer":  # points, whose rows are alike everywhere
-            return 3, self._kept(torch.float32)
+            return 3, self._precision
         row = None
         if self._points:
             row = self._points[0].shape[1], reduce(torch.promote_types, (part.dtype for part in self._points))

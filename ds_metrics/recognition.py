@@ -7,14 +7,17 @@ All are made with ``train``, the training clouds, and take ``update(preds, targe
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any, Literal
 
 from torch import Tensor
 
+from ds_metrics._accumulating import own_copy
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
 from ds_metrics.clustering.solvers import check_integer
 from ds_metrics.functional.memorization import memorization_z_score, oracle_nn_distance
 from ds_metrics.functional.recognition import Recognition, recognition_share
+from ds_metrics.pairwise import Ranks
 from ds_metrics.set_distances import SetDistances
 from ds_metrics.sets import SetMetric
 
@@ -26,7 +29,8 @@ class _AgainstTraining(SetMetric):
 
     def __init__(self, train: Clouds, train_lengths: Tensor | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.train_set = pack_clouds(train, train_lengths, "train")
+        packed = pack_clouds(train, train_lengths, "train")
+        self.train_set = PackedClouds(*map(own_copy, packed))
         if len(self.train_set.lengths) == 0:
             raise ValueError("Argument `train` must hold at least one cloud, but got none")
 
@@ -119,6 +123,7 @@ class RecognitionShare(_AgainstTraining):
     findings = ("recognition", "clustering")
 
     recognition: Recognition | None
+    _unpaired: str | None
 
     def __init__(
         self,
@@ -140,6 +145,12 @@ class RecognitionShare(_AgainstTraining):
         self.recognition = None
         self.clustering: Any = None
 
+    def compute(self) -> Tensor:
+        """The share of all predictions."""
+        if not self._is_synced:
+            self._check_pairs(self._find_unpaired())
+        return super().compute()
+
     def _checked(self, *args: Any, **kwargs: Any) -> tuple[PackedClouds, PackedClouds | None]:
         preds, target = super()._checked(*args, **kwargs)
         if target is not None and len(preds.lengths) != len(target.lengths):
@@ -148,6 +159,28 @@ class RecognitionShare(_AgainstTraining):
                 f"but got {len(target.lengths)}"
             )
         return preds, target
+
+    def _find_unpaired(self) -> str | None:
+        """Which batch was none of pairs: another metric of a `MetricCollection` may have checked it instead."""
+        sizes = ([len(part) for part in side] for side in (self.preds_lengths, self.target_lengths))
+        for index, (n_preds, n_target) in enumerate(zip_longest(*sizes, fillvalue=0)):
+            if n_preds != n_target:
+                return f"update {index} added {n_preds} of `preds` and {n_target} of `target`"
+        return None
+
+    def _check_pairs(self, unpaired: str | None) -> None:
+        if unpaired is not None:
+            raise ValueError(f"RecognitionShare needs a cloud of `target` for each of `preds`, but {unpaired}")
+
+    def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
+        self._unpaired = self._find_unpaired()  # of this rank; afterwards batches can't be told apart
+        super()._sync_dist(*args, **kwargs)
+
+    def _measure_on_ranks(self, sets: SetDistances, ranks: Ranks) -> Tensor:
+        with ranks.deferring():
+            self._check_pairs(self._unpaired)
+        ranks.settle()
+        return super()._measure_on_ranks(sets, ranks)
 
     def measure(self, sets: SetDistances) -> Tensor:
         """The value for the sets."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from io import BytesIO
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from ds_metrics._accumulating import RecoveringMetric, joined
+from ds_metrics._accumulating import RecoveringMetric, joined, own_copy
 from ds_metrics.clouds import Clouds, PackedClouds, cast, pack_clouds
 from ds_metrics.pairwise import Ranks, check_backend, check_cluster, memory_bytes
 from ds_metrics.set_distances import SetDistances
+
+_SIDES = "preds", "target"
 
 
 class SetMetric(RecoveringMetric):
@@ -70,9 +72,9 @@ class SetMetric(RecoveringMetric):
         self.store = store
         self.cluster = cluster
         self.train_set: PackedClouds | None = None
-        for side in ("preds", "target"):
-            self.add_state(f"{side}_points", default=[], dist_reduce_fx="cat")
-            self.add_state(f"{side}_lengths", default=[], dist_reduce_fx="cat")
+        for side in _SIDES:
+            for part in ("points", "lengths"):
+                self.add_state(f"{side}_{part}", default=[], dist_reduce_fx="cat")
 
     @abstractmethod
     def measure(self, sets: SetDistances) -> Tensor:
@@ -112,11 +114,6 @@ class SetMetric(RecoveringMetric):
         """Clouds of each set that a value takes at least."""
         return 1
 
-    @property
-    def _points_dtype(self) -> torch.dtype:
-        """Points are kept in the metric's precision, float32 at least; see `torchmetrics.Metric.set_dtype`."""
-        return torch.promote_types(self.dtype, torch.float32)
-
     def _measured(
         self,
         preds: Clouds,
@@ -126,29 +123,29 @@ class SetMetric(RecoveringMetric):
     ) -> tuple[tuple[PackedClouds, PackedClouds | None], Tensor]:
         batch = self._checked(preds, target, preds_lengths, target_lengths)
         enough = self._smallest(*batch) >= self._fewest
-        value = self.measure(self._distances(*batch)) if enough else torch.tensor(torch.nan)
+        value = (
+            self.measure(self._distances(*batch))
+            if enough
+            else torch.tensor(torch.nan, dtype=torch.float32, device=self.device)
+        )
         return batch, value.to(self.device)
 
-    def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
-        """Gather the clouds of all ranks; one without clouds takes part with none."""
-        none = PackedClouds(torch.empty(0, 3, dtype=self._points_dtype), torch.empty(0, dtype=torch.int64))
-        self._accumulate(*(None if getattr(self, f"{side}_points") else none for side in ("preds", "target")))
-        super()._sync_dist(*args, **kwargs)
+    def _empty_parts(self) -> dict[str, Tensor]:
+        points = torch.empty(0, 3, dtype=self._precision, device=self.device)
+        lengths = torch.empty(0, dtype=torch.int64, device=self.device)
+        return {f"{side}_points": points for side in _SIDES} | {f"{side}_lengths": lengths for side in _SIDES}
 
     def _measure_on_ranks(self, sets: SetDistances, ranks: Ranks) -> Tensor:
         sets.share(ranks, self.matrices, self.to_train)
 
-        def measure() -> bytes:
-            value = self.measure(sets)
-            torch.save((value, {name: getattr(self, name) for name in self.findings}), packed := BytesIO())
-            return packed.getvalue()
+        def measure() -> tuple[Tensor, dict[str, Any]]:
+            value = self.measure(sets).cpu()
+            return value, {name: _moved(getattr(self, name), value.device) for name in self.findings}
 
-        # Through `torch.load`, which puts tensors on the device of this rank.
-        packed = BytesIO(ranks.from_first(measure))
-        value, findings = torch.load(packed, map_location=self.device, weights_only=False)
+        value, findings = ranks.from_first(measure)
         for name, found in findings.items():
-            setattr(self, name, found)
-        return torch.as_tensor(value)
+            setattr(self, name, _moved(found, self.device))
+        return value
 
     def _smallest(self, preds: PackedClouds, target: PackedClouds | None) -> int:
         return min(len(clouds.lengths) for clouds in (preds, target) if clouds is not None)
@@ -157,7 +154,7 @@ class SetMetric(RecoveringMetric):
         self, preds: Clouds, target: Clouds | None, preds_lengths: Tensor | None, target_lengths: Tensor | None
     ) -> tuple[PackedClouds, PackedClouds | None]:
         def pack(clouds: Clouds, lengths: Tensor | None, name: str) -> PackedClouds:
-            return cast(pack_clouds(clouds, lengths, name), self.device, self._points_dtype, name)
+            return cast(pack_clouds(clouds, lengths, name), self.device, self._precision, name)
 
         if target is None and self.needs_target:
             raise TypeError(f"Argument `target` must be the clouds of the reference set for {type(self).__name__}")
@@ -167,14 +164,14 @@ class SetMetric(RecoveringMetric):
     def _accumulate(self, preds: PackedClouds | None, target: PackedClouds | None) -> None:
         for side, clouds in (("preds", preds), ("target", target)):
             if clouds is not None:
-                parts = {"points": clouds.points.to(self.device), "lengths": clouds.lengths.to(self.device)}
-                self._append(**{f"{side}_{name}": part for name, part in parts.items()})
+                parts = {"points": clouds.points, "lengths": clouds.lengths}
+                self._append(**{f"{side}_{name}": own_copy(part.to(self.device)) for name, part in parts.items()})
 
     def _joined(self, side: str) -> PackedClouds | None:
         points, lengths = getattr(self, f"{side}_points"), getattr(self, f"{side}_lengths")
         if len(lengths) == 0:
             return None
-        clouds = PackedClouds(joined(points).to(self._points_dtype), joined(lengths).cpu())
+        clouds = PackedClouds(joined(points).to(self._precision), joined(lengths).cpu())
         return clouds if len(clouds.lengths) else None
 
     def _distances(
@@ -197,3 +194,12 @@ class SetMetric(RecoveringMetric):
             store=store,
             cluster=cluster,
         )
+
+
+def _moved(found: Any, device: torch.device) -> Any:
+    """A finding with its tensors on a device."""
+    if isinstance(found, Tensor):
+        return found.to(device)
+    if is_dataclass(found) and not isinstance(found, type):
+        return replace(found, **{field.name: _moved(getattr(found, field.name), device) for field in fields(found)})
+    return found

@@ -34,8 +34,9 @@ class MeanOverPairs(RecoveringMetric):
     def __init__(self, name: str | None = None, *settings: object, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._sum = _state_name(name or type(self).__name__, *settings)
-        self.add_state(self._sum, default=torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("n_pairs", default=torch.tensor(0), dist_reduce_fx="sum")
+        zeros = torch.zeros(2, dtype=torch.float32, device=self.device)
+        self.add_state(self._sum, default=zeros, dist_reduce_fx=_add)
+        self.add_state("n_pairs", default=torch.tensor(0, device=self.device), dist_reduce_fx="sum")
 
     @abstractmethod
     def measure(self, *args: Any, **kwargs: Any) -> Tensor:
@@ -45,8 +46,11 @@ class MeanOverPairs(RecoveringMetric):
         """Mean over all pairs."""
         if not self.n_pairs:
             raise ValueError(f"{type(self).__name__} needs at least one pair, but got none")
-        mean: Tensor = getattr(self, self._sum) / self.n_pairs
-        return mean.float()
+        total = getattr(self, self._sum).cpu().double().sum()
+        if not torch.isfinite(total):
+            raise ValueError(f"{type(self).__name__} has values whose sum exceeds float32: scale the samples")
+        mean: Tensor = total / int(self.n_pairs)
+        return mean.float().to(self.device)
 
     def plot(self, val: Any = None, ax: Any = None) -> Any:
         """Plot one or several values, see `torchmetrics.Metric.plot`."""
@@ -64,8 +68,7 @@ class MeanOverPairs(RecoveringMetric):
 
     def _accumulate(self, values: Tensor) -> None:
         self._checked(values)
-        total = getattr(self, self._sum)
-        setattr(self, self._sum, total + values.detach().sum(dtype=torch.float64).to(total))
+        setattr(self, self._sum, _add(torch.stack([getattr(self, self._sum), _sum(values.detach()).to(self.device)])))
         self.n_pairs = self.n_pairs + len(values)
 
 
@@ -118,6 +121,32 @@ class PairMetric(MeanOverPairs):
     ) -> None:
         """Add pairs of predicted and true clouds."""
         self._add(self.measure(preds, target, preds_lengths, target_lengths))
+
+
+def _sum(values: Tensor) -> Tensor:
+    """The sum of values and what float32 rounds off it, float32 of shape ``(2,)``."""
+    total = values.sum(dtype=torch.float32 if values.device.type == "mps" else torch.float64)  # Apple's GPUs lack it
+    rounded = total.float()
+    return torch.stack([rounded, (total - rounded).float()])
+
+
+def _add(sums: Tensor) -> Tensor:
+    """The sum of sums with what was rounded off each, ``(N, 2)``, in the same form (Knuth's two-sum).
+
+    It holds 48 bits where one float32 holds 24, on devices that have no float64, too.
+
+    Example:
+        >>> _add(torch.tensor([[2.0**24, 0.0], [1.0, 0.0], [0.5, 0.0]])).double().sum() - 2**24
+        tensor(1.5000, dtype=torch.float64)
+    """
+    high, low = sums[0]
+    for other, rest in sums[1:]:
+        total = high + other
+        moved = total - high
+        low = low + rest + ((high - (total - moved)) + (other - moved))
+        high = total
+    total = high + low
+    return torch.stack([total, low - (total - high)])
 
 
 def _state_name(measure: str, *settings: object) -> str:
