@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import logging
 import mmap
 import os
 import tempfile
@@ -64,6 +65,19 @@ def write_json(path: Path, document: Any) -> None:
 def format_json(document: Any) -> str:
     """The text of what JSON can hold; refuses NaN and infinity."""
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def say_damaged(path: Path, what: str, again: str = "computed") -> None:
+    """Say in one line that a kept file does not hold what was written into it, by the logger ``ds_metrics``.
+
+    Without any set-up of `logging` the line goes to stderr.
+
+    Args:
+        path: The file or its folder.
+        what: The part that is made again, in the plural.
+        again: How it is made again.
+    """
+    logging.getLogger("ds_metrics").warning("%s is damaged: %s are %s again", path, what, again)
 
 
 @contextmanager

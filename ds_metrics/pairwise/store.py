@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,11 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ds_metrics._files import NOT_OFFERED, atomic_write, claim_folder, map_file, write_at
+from ds_metrics._files import NOT_OFFERED, atomic_write, claim_folder, map_file, say_damaged, write_at
 from ds_metrics.pairwise.tiles import Tile, TilePlan
 
 _COMMIT_SECONDS = 5.0  # work that a killed run loses at most, beside its unfinished tile
 _MATRIX, _RECORD, _FINISHED = "distances.npy", "record.json", "finished"
+_SCHEMA = 2  # of the folder: those of the first had no checksums, and are not trusted
 
 
 class Matrix(Protocol):
@@ -71,9 +74,10 @@ class MemoryMatrix:
 class DiskMatrix:
     """A matrix in a folder of its own; see `open` for how it comes about.
 
-    The folder holds ``distances.npy`` (float32, for `numpy.load`), one byte a tile in ``finished``, and in
+    The folder holds ``distances.npy`` (float32, for `numpy.load`), in ``finished`` four bytes a tile, and in
     ``record.json`` what the matrix is of. Tiles are written first and recorded once they are on the disk, so that a
-    run that is killed at any moment loses seconds. A lock keeps a second run off.
+    run that is killed at any moment loses seconds. The record of a tile is a CRC-32 of all that was written of it, or
+    0 before; a tile that does not match it is computed again. A lock keeps a second run off.
     """
 
     def __init__(self, folder: Path, plan: TilePlan, lock: int) -> None:
@@ -82,9 +86,11 @@ class DiskMatrix:
         self._lock = lock
         self._matrix = os.open(folder / _MATRIX, os.O_RDWR)
         self._record = os.open(folder / _FINISHED, os.O_RDWR)
-        self.finished = np.frombuffer(os.pread(self._record, len(plan), 0), dtype=np.uint8).copy()
-        self._start = os.fstat(self._matrix).st_size - 4 * plan.n_rows * plan.n_columns
-        self._uncommitted: list[int] = []
+        self._sums = np.frombuffer(os.pread(self._record, 4 * len(plan), 0), dtype="<u4").copy()
+        self._start = len(_header(plan))
+        self._check()
+        self.finished = (self._sums != 0).astype(np.uint8)
+        self._uncommitted: dict[int, int] = {}
         self._committed_at = time.monotonic()
 
     @classmethod
@@ -99,9 +105,10 @@ class DiskMatrix:
         Raises:
             OSError: If the folder can't be written, the disk is too small, or another process is at the matrix.
         """
-        folder = root / hashlib.sha256(_canonical(key).encode()).hexdigest()[:20]
+        name = json.dumps({"schema": _SCHEMA, "key": dict(key)}, sort_keys=True)
+        folder = root / hashlib.sha256(name.encode()).hexdigest()[:20]
         with claim_folder(folder, "computing the distances in") as lock:
-            found = _read_plan(folder, key)
+            found = _read_plan(folder, key, plan)
             if found is None:
                 _begin(folder, key, plan)
             return cls(folder, found or plan, lock)
@@ -121,7 +128,7 @@ class DiskMatrix:
         self._write(tile.rows, tile.columns, values)
         if self.plan.symmetric and not tile.on_diagonal:
             self._write(tile.columns, tile.rows, values.T)
-        self._uncommitted.append(tile.index)
+        self._uncommitted[tile.index] = self._checksum(tile, values, values.T)
         if time.monotonic() - self._committed_at > _COMMIT_SECONDS:
             self.commit()
 
@@ -129,20 +136,47 @@ class DiskMatrix:
         """Record the tiles written so far."""
         if self._uncommitted:
             os.fsync(self._matrix)
-            self.finished[self._uncommitted] = 1
-            write_at(self._record, self.finished.tobytes(), 0)
+            for index, checksum in self._uncommitted.items():
+                self.finished[index], self._sums[index] = 1, checksum
+            write_at(self._record, self._sums.tobytes(), 0)
             os.fsync(self._record)
-            self._uncommitted = []
+            self._uncommitted = {}
         self._committed_at = time.monotonic()
 
     def result(self) -> Tensor:
         """The matrix, mapped: read from disk as it is used. Changes to the tensor stay out of the file."""
-        values = np.frombuffer(map_file(self._matrix), dtype="<f4", offset=self._start)
-        return torch.from_numpy(values.reshape(self.plan.n_rows, self.plan.n_columns))
+        return torch.from_numpy(self._map())
 
     def remove(self) -> None:
         """Delete the folder. A mapped result stays readable until it is let go."""
         shutil.rmtree(self.folder)
+
+    def _map(self) -> NDArray[np.float32]:
+        values = np.frombuffer(map_file(self._matrix), dtype="<f4", offset=self._start)
+        return values.reshape(self.plan.n_rows, self.plan.n_columns)
+
+    def _checksum(self, tile: Tile, values: NDArray[np.float32], mirrored: NDArray[np.float32]) -> int:
+        """Of the tile, and of its mirror image if that is in the matrix."""
+        both = (values, mirrored) if self.plan.symmetric and not tile.on_diagonal else (values,)
+        checksum = 0
+        for part in both:
+            data: Any = np.ascontiguousarray(part, dtype="<f4")
+            checksum = zlib.crc32(data, checksum)
+        return checksum or 1  # 0 is for what is not finished
+
+    def _check(self) -> None:
+        """Take tiles for unfinished that are not what was written, and write the header again where it is not."""
+        values, damaged = self._map(), []
+        for tile in self.plan.tiles((self._sums == 0).astype(np.uint8)):
+            rows, columns = _slice(tile.rows), _slice(tile.columns)
+            if self._checksum(tile, values[rows, columns], values[columns, rows]) != self._sums[tile.index]:
+                damaged.append(tile.index)
+        if damaged:
+            self._sums[damaged] = 0
+            say_damaged(self.folder, f"{len(damaged)} of {len(self.plan)} tiles of distances")
+        header = _header(self.plan)
+        if os.pread(self._matrix, len(header), 0) != header:
+            write_at(self._matrix, header, 0)
 
     def _write(self, rows: range, columns: range, values: NDArray[np.float32]) -> None:
         for row, line in zip(rows, values, strict=True):
@@ -167,33 +201,52 @@ def _slice(numbers: range) -> slice:
     return slice(numbers.start, numbers.stop)
 
 
-def _canonical(key: Mapping[str, Any]) -> str:
-    return json.dumps(key, sort_keys=True)
+def _header(plan: TilePlan) -> bytes:
+    """What ``distances.npy`` begins with."""
+    header = io.BytesIO()
+    shape = (plan.n_rows, plan.n_columns)
+    np.lib.format.write_array_header_2_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return header.getvalue()
 
 
-def _read_plan(folder: Path, key: Mapping[str, Any]) -> TilePlan | None:
-    """The plan of the matrix in a folder; ``None`` if there is none, or its files are damaged."""
-    try:
-        record = json.loads((folder / _RECORD).read_text())
-        plan = TilePlan(**record["plan"])
-        whole = record["key"] == key and (folder / _FINISHED).stat().st_size == len(plan)
-        return plan if whole and (folder / _MATRIX).stat().st_size == record["bytes"] else None
-    except (OSError, ValueError, KeyError, TypeError):
+def _matrix_bytes(plan: TilePlan) -> int:
+    return len(_header(plan)) + 4 * plan.n_rows * plan.n_columns
+
+
+def _format_record(key: Mapping[str, Any], plan: TilePlan) -> str:
+    return json.dumps({"schema": _SCHEMA, "key": dict(key), "plan": asdict(plan)}, indent=2)
+
+
+def _read_plan(folder: Path, key: Mapping[str, Any], plan: TilePlan) -> TilePlan | None:
+    """The plan of the matrix in a folder, which may have other tiles; ``None`` if there is none, or it is damaged."""
+    if not (folder / _RECORD).is_file():  # not begun; or no file, from which reading may wait forever
         return None
+    try:
+        text = (folder / _RECORD).read_text()
+        edge = json.loads(text)["plan"]["edge"]
+        if type(edge) is int and edge > 0:
+            found = replace(plan, edge=edge)
+            sizes = (folder / _FINISHED).stat().st_size, (folder / _MATRIX).stat().st_size
+            if text == _format_record(key, found) and sizes == (4 * len(found), _matrix_bytes(found)):
+                return found
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    say_damaged(folder, "its distances")
+    return None
 
 
 def _begin(folder: Path, key: Mapping[str, Any], plan: TilePlan) -> None:
     """Fill a folder that is new or damaged; the record, written last, makes it whole."""
-    (folder / _RECORD).unlink(missing_ok=True)
+    for name in (_RECORD, _MATRIX, _FINISHED):
+        (folder / name).unlink(missing_ok=True)
     try:
         with (folder / _MATRIX).open("wb") as file:
-            header = {"descr": "<f4", "fortran_order": False, "shape": (plan.n_rows, plan.n_columns)}
-            np.lib.format.write_array_header_2_0(file, header)
-            size = file.tell() + 4 * plan.n_rows * plan.n_columns
-            _reserve(file.fileno(), size, folder)
-        (folder / _FINISHED).write_bytes(bytes(len(plan)))
+            file.write(_header(plan))
+            file.flush()
+            _reserve(file.fileno(), _matrix_bytes(plan), folder)
+        (folder / _FINISHED).write_bytes(bytes(4 * len(plan)))
         with atomic_write(folder / _RECORD) as temporary:
-            temporary.write_text(json.dumps({"key": dict(key), "plan": asdict(plan), "bytes": size}, indent=2))
+            temporary.write_text(_format_record(key, plan))
     except OSError:
         shutil.rmtree(folder)
         raise

@@ -18,6 +18,7 @@ from svr_baselines.data.feature_rows import Rows
 
 _COMMIT_SECONDS = 5.0  # computing that a killed run loses at most, beyond one batch
 _FEATURES, _INDEX, _LAYOUT, _KEY = "features.bin", "rows.bin", "layout.json", "key.json"
+_SCHEMA = 2  # of the folder: those of the first had a layout without a checksum
 _DIGEST = 32  # bytes of SHA-256
 _RECORD = _DIGEST + 4
 
@@ -26,9 +27,9 @@ class FeatureStore:
     """Feature vectors in a folder; see `open`.
 
     The folder holds the vectors in ``features.bin``, little-endian and end to end; for each, in ``rows.bin``, the
-    SHA-256 of its image and a CRC-32 of both; their length and type in ``layout.json``; and what they depend on in
-    ``key.json``, for people. Vectors are on the disk before their records are, and a vector is checked before it is
-    said to be there: one that is damaged is missing, and takes its old place when it comes again.
+    SHA-256 of its image and a CRC-32 of both; their length and type in ``layout.json``, with a CRC-32; and what they
+    depend on in ``key.json``, for people. Vectors are on the disk before their records are, and a vector is checked
+    before it is said to be there: one that is damaged is missing, and takes its old place when it comes again.
 
     Example:
         >>> import tempfile
@@ -50,6 +51,7 @@ class FeatureStore:
         self._sums = array("I")
         self._waiting: list[tuple[int, bytes]] = []
         self._committed = time.monotonic()
+        self._said_damaged = False
         self._resume()
 
     @classmethod
@@ -66,7 +68,7 @@ class FeatureStore:
         from ds_metrics._files import atomic_write, claim_folder  # brings torch
 
         text = json.dumps(key, sort_keys=True, indent=2)
-        folder = root / ("features-" + hashlib.sha256(text.encode()).hexdigest()[:20])
+        folder = root / ("features-" + hashlib.sha256(f"{_SCHEMA} {text}".encode()).hexdigest()[:20])
         with claim_folder(folder, "computing features into") as lock:
             with atomic_write(folder / _KEY) as temporary:
                 temporary.write_text(text + "\n")
@@ -87,7 +89,10 @@ class FeatureStore:
         if slot is None:
             return False
         row = os.pread(self._features, self._row_bytes, slot * self._row_bytes)
-        return len(row) == self._row_bytes and _checksum(digest, row) == self._sums[slot]  # type: ignore[arg-type]
+        whole = len(row) == self._row_bytes and _checksum(digest, row) == self._sums[slot]  # type: ignore[arg-type]
+        if not whole:
+            self._say_damaged()
+        return whole
 
     def append(self, digests: Sequence[bytes], rows: Rows) -> None:
         """Keep vectors; what was taken is on the disk within seconds, whatever ends the process.
@@ -131,7 +136,7 @@ class FeatureStore:
         if not self._width:
             self._width, self._dtype = rows.shape[1], rows.dtype
             with atomic_write(self._folder / _LAYOUT) as temporary:
-                temporary.write_text(json.dumps({"width": self._width, "dtype": self._dtype.str}) + "\n")
+                temporary.write_text(_format_layout(self._width, self._dtype))
         elif (rows.shape[1], rows.dtype) != (self._width, self._dtype):
             kept, came = f"{self._width} {self._dtype}", f"{rows.shape[1]} {rows.dtype}"
             advice = "remove it, or give the extractor another key"
@@ -149,12 +154,19 @@ class FeatureStore:
 
     def _resume(self) -> None:
         """Take the rows that are whole in both files; cut off the rest."""
+        count, layout = 0, self._folder / _LAYOUT
         try:
-            layout = json.loads((self._folder / _LAYOUT).read_text())
-            self._width, self._dtype = int(layout["width"]), np.dtype(layout["dtype"])
-            count = min(os.fstat(self._index).st_size // _RECORD, os.fstat(self._features).st_size // self._row_bytes)
-        except (FileNotFoundError, ValueError, KeyError, TypeError, ZeroDivisionError):
-            self._width, count = 0, 0
+            if layout.is_file():  # from anything else reading may take forever
+                text = layout.read_text()
+                found = json.loads(text)
+                width, dtype = int(found["width"]), np.dtype(found["dtype"])
+                if text != _format_layout(width, dtype):
+                    raise ValueError("it is not what was written")
+                self._width, self._dtype = width, dtype
+                sizes = os.fstat(self._index).st_size, os.fstat(self._features).st_size
+                count = min(sizes[0] // _RECORD, sizes[1] // self._row_bytes)
+        except Exception:  # whatever a damaged layout leads to
+            self._say_damaged()
         os.ftruncate(self._index, count * _RECORD)
         os.ftruncate(self._features, count * self._row_bytes)
         records = memoryview((self._folder / _INDEX).read_bytes())
@@ -162,6 +174,18 @@ class FeatureStore:
             record = records[slot * _RECORD : (slot + 1) * _RECORD]
             self._slots[bytes(record[:_DIGEST])] = slot
             self._sums.append(int.from_bytes(record[_DIGEST:], "little"))
+
+    def _say_damaged(self) -> None:
+        from ds_metrics._files import say_damaged
+
+        if not self._said_damaged:
+            self._said_damaged = True
+            say_damaged(self._folder, "features")
+
+
+def _format_layout(width: int, dtype: np.dtype[Any]) -> str:
+    fields = {"width": width, "dtype": dtype.str}
+    return json.dumps({**fields, "crc": zlib.crc32(json.dumps(fields).encode())}) + "\n"
 
 
 def _checksum(digest: bytes, row: bytes) -> int:

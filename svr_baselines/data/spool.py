@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from svr_baselines.data.shapes import Kind
 
 _COMMIT_SECONDS = 5.0  # reading that a killed run loses at most
 _POINTS, _SHAPES = "points.bin", "shapes.jsonl"
+_SCHEMA = 2  # of the folder: those of the first had no checksums, and are not trusted
+_HEAD = '{"crc": "%08x", '  # of each line
+_HEAD_BYTES = len(_HEAD % 0)
 
 Outcome = tuple[npt.NDArray[Any], Kind] | str  # a shape, or what is wrong with it
 
@@ -25,8 +29,9 @@ class Spool:
     """Outcomes of reading, appended in order; see `open` for how it goes on.
 
     The folder holds all points in ``points.bin``, little-endian and end to end, and for each shape a line of JSON in
-    ``shapes.jsonl``: what it came from, its number of points and their type; or what is wrong with it. Points are on
-    the disk before their line is.
+    ``shapes.jsonl``: what it came from, its number of points and their type; or what is wrong with it. Each line begins
+    with a CRC-32 of its place, of the rest of it and of the points, which is checked when the folder is opened again:
+    shapes from the first damaged one on are missing. Points are on the disk before their line is.
 
     Example:
         >>> import tempfile
@@ -39,7 +44,7 @@ class Spool:
     """
 
     def __init__(self, folder: Path, lock: int) -> None:
-        self._lock = lock
+        self._folder, self._lock = folder, lock
         self._shapes = (folder / _SHAPES).open("a+b")
         self._points = (folder / _POINTS).open("a+b")
         self._records: list[dict[str, Any]] = []
@@ -61,7 +66,7 @@ class Spool:
         """
         from ds_metrics._files import claim_folder  # brings torch, which reading does without
 
-        folder = root / ("shapes-" + hashlib.sha256(key.encode()).hexdigest()[:20])
+        folder = root / ("shapes-" + hashlib.sha256(f"{_SCHEMA} {key}".encode()).hexdigest()[:20])
         with claim_folder(folder, "reading shapes into") as lock:
             return cls(folder, lock)
 
@@ -83,17 +88,20 @@ class Spool:
         """Append outcomes; what was taken is kept within seconds, whatever ends the process."""
         committed = time.monotonic()
         for outcome in outcomes:
+            points: Any = memoryview(b"")
             if isinstance(outcome, str):
                 record: dict[str, Any] = {"fault": outcome}
             else:
                 cloud, kind = outcome
                 cloud = np.ascontiguousarray(cloud, dtype=cloud.dtype.newbyteorder("<"))
                 record = {"kind": kind, "points": len(cloud), "dtype": cloud.dtype.str}
-                self._points.write(bytes(_start(record, self._end) - self._end))
-                self._points.write(cloud.data)
-            line = json.dumps(record).encode() + b"\n"
-            self._take(line)
-            self._waiting.append(line)
+                points = cloud.reshape(-1).view(np.uint8).data
+            text = json.dumps(record).encode()[1:] + b"\n"
+            record, start, end = self._place(text)
+            self._points.write(bytes(start - self._end))
+            self._points.write(points)
+            self._waiting.append(self._line(text, points))
+            self._take(record, end)
             if time.monotonic() - committed > _COMMIT_SECONDS:
                 self._commit()
                 committed = time.monotonic()
@@ -114,13 +122,23 @@ class Spool:
             end = start + cloud.nbytes
             yield cloud.reshape(-1, 3), record["kind"]
 
-    def _take(self, line: bytes) -> None:
-        if line not in self._known:
-            self._known[line] = json.loads(line)
-        record = self._known[line]
-        if "fault" not in record:
-            self._end = _start(record, self._end) + 3 * record["points"] * np.dtype(record["dtype"]).itemsize
+    def _place(self, text: bytes) -> tuple[dict[str, Any], int, int]:
+        """The record of the shape that comes next, by its line without the head, and where its points are."""
+        if text not in self._known:
+            self._known[text] = json.loads(b"{" + text)
+        record = self._known[text]
+        if "fault" in record:
+            return record, self._end, self._end
+        start = _start(record, self._end)
+        return record, start, start + 3 * record["points"] * np.dtype(record["dtype"]).itemsize
+
+    def _line(self, text: bytes, points: memoryview) -> bytes:
+        """The whole line of the shape that comes next."""
+        return (_HEAD % zlib.crc32(points, zlib.crc32(text, len(self)))).encode() + text
+
+    def _take(self, record: dict[str, Any], end: int) -> None:
         self._records.append(record)
+        self._end = end
 
     def _commit(self) -> None:
         if self._waiting:
@@ -131,19 +149,25 @@ class Spool:
             self._waiting = []
 
     def _resume(self) -> None:
-        """Take the lines that are whole and whose points are there; cut off the rest."""
+        """Take the shapes that are what was written, up to the first that is not; cut off the rest."""
+        from ds_metrics._files import map_file, say_damaged
+
         size, kept = os.fstat(self._points.fileno()).st_size, 0
+        points = memoryview(map_file(self._points.fileno()) if size else b"")
         self._shapes.seek(0)
         for line in self._shapes:
-            before = self._end
+            if not line.endswith(b"\n"):  # the last one of a killed run
+                break
+            text = line[_HEAD_BYTES:]
             try:
-                self._take(line)
-            except (ValueError, KeyError, TypeError):  # the last line of a killed run
+                record, start, end = self._place(text)
+                whole = end <= size and line == self._line(text, points[start:end])
+            except Exception:  # whatever a damaged line leads to
+                whole = False
+            if not whole:
+                say_damaged(self._folder, f"its shapes from the {len(self) + 1}. on", "read")
                 break
-            if self._end > size:
-                self._end = before
-                self._records.pop()
-                break
+            self._take(record, end)
             kept += len(line)
         self._shapes.truncate(kept)
         self._points.truncate(self._end)

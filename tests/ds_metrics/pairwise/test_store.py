@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from ds_metrics.pairwise import blocks, pairwise_distance, report_progress, store
+from ds_metrics.pairwise import blocks, nearest_clouds, pairwise_distance, report_progress, store
 from ds_metrics.pairwise.store import DiskMatrix
 from ds_metrics.pairwise.tiles import TilePlan
 
@@ -151,22 +152,104 @@ def test_resumes_with_the_tiles_it_was_begun_with(tmp_path, monkeypatch, small_t
     assert torch.equal(pairwise_distance(clouds(), store=tmp_path), pairwise_distance(clouds()))
 
 
-@pytest.mark.parametrize("damage", ["record", "no record", "short matrix", "short finished", "no matrix"])
-def test_damaged_store_is_computed_anew(tmp_path, damage, small_tiles):
+def edit_record(folder, **changes):
+    record = json.loads((folder / "record.json").read_text())
+    record["plan"] |= changes
+    (folder / "record.json").write_text(json.dumps(record, indent=2))
+
+
+def overwrite(file, position, data):
+    with file.open("r+b") as opened:
+        opened.seek(position if position >= 0 else file.stat().st_size + position)
+        opened.write(data)
+
+
+DAMAGES = {
+    "record": lambda folder: (folder / "record.json").write_text('{"key": '),
+    "nested record": lambda folder: (folder / "record.json").write_text("[" * 100_000),
+    "record of numbers": lambda folder: (folder / "record.json").write_text("9" * 10_000),
+    "bytes for a record": lambda folder: (folder / "record.json").write_bytes(b"\xff\xfe"),
+    "edge 0": lambda folder: edit_record(folder, edge=0),
+    "edge -1": lambda folder: edit_record(folder, edge=-1),
+    "edge true": lambda folder: edit_record(folder, edge=True),
+    "huge edge": lambda folder: edit_record(folder, edge=10**30),
+    "more rows": lambda folder: edit_record(folder, n_rows=10**12),
+    "not symmetric": lambda folder: edit_record(folder, symmetric=False),
+    "short matrix": lambda folder: os.truncate(folder / "distances.npy", 1000),
+    "short finished": lambda folder: os.truncate(folder / "finished", 3),
+    "matrix of zeros": lambda folder: overwrite(folder / "distances.npy", -6400, bytes(6400)),
+    "no matrix": lambda folder: (folder / "distances.npy").unlink(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_store_is_computed_anew_and_said(tmp_path, damage, small_tiles, caplog):
     expected = pairwise_distance(clouds(), store=tmp_path).clone()
     (folder,) = tmp_path.iterdir()
-    if damage == "record":
-        (folder / "record.json").write_text('{"key": ')
-    elif damage == "no record":
-        (folder / "record.json").unlink()
-    elif damage == "no matrix":
-        (folder / "distances.npy").unlink()
-    else:
-        name = "distances.npy" if damage == "short matrix" else "finished"
-        data = (folder / name).read_bytes()
-        (folder / name).write_bytes(data[:-3])
+    DAMAGES[damage](folder)
     assert torch.equal(pairwise_distance(clouds(), store=tmp_path), expected)
     assert json.loads((folder / "record.json").read_text())["key"]["distance"] == "chamfer"
+    (line,) = caplog.messages
+    assert re.fullmatch(rf"{re.escape(str(folder))} is damaged: .* distances are computed again", line)
+    assert torch.equal(pairwise_distance(clouds(), store=tmp_path), expected)
+    assert len(caplog.messages) == 1
+
+
+def test_a_folder_without_a_record_or_with_a_pipe_for_it_is_filled(tmp_path, small_tiles):
+    expected = pairwise_distance(clouds(), store=tmp_path).clone()
+    (folder,) = tmp_path.iterdir()
+    (folder / "record.json").unlink()
+    assert torch.equal(pairwise_distance(clouds(), store=tmp_path), expected)
+    for name in ("record.json", "distances.npy", "finished"):
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        assert torch.equal(pairwise_distance(clouds(), store=tmp_path), expected)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_damaged_tile_alone_is_computed_again(tmp_path, monkeypatch, small_tiles, caplog, mirrored):
+    """Either half of a symmetric matrix: tile 2 is rows 0 to 6, columns 14 to 20."""
+    expected = pairwise_distance(clouds(), store=tmp_path).clone()
+    (folder,) = tmp_path.iterdir()
+    entry = 15 * 40 + 3 if mirrored else 3 * 40 + 15
+    overwrite(folder / "distances.npy", -4 * 1600 + 4 * entry, b"\x00")
+    computed = count_tiles(monkeypatch)
+    assert torch.equal(pairwise_distance(clouds(), store=tmp_path), expected)
+    assert computed == [2]
+    assert caplog.messages == [f"{folder} is damaged: 1 of 21 tiles of distances are computed again"]
+
+
+def test_tiles_marked_finished_that_are_not(tmp_path, monkeypatch, small_tiles):
+    def interrupt(done, total):
+        if done > total / 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), report_progress(interrupt):
+        pairwise_distance(clouds(), store=tmp_path)
+    (folder,) = tmp_path.iterdir()
+    sums = np.fromfile(folder / "finished", dtype="<u4")
+    sums[sums == 0] = 1
+    sums.tofile(folder / "finished")
+    assert torch.equal(pairwise_distance(clouds(), store=tmp_path), pairwise_distance(clouds()))
+
+
+def test_a_damaged_header_is_written_again(tmp_path, small_tiles):
+    expected = pairwise_distance(clouds(), store=tmp_path).clone()
+    (folder,) = tmp_path.iterdir()
+    overwrite(folder / "distances.npy", 0, b"\x00\x00")
+    assert torch.equal(pairwise_distance(clouds(), store=tmp_path), expected)
+    np.testing.assert_array_equal(np.load(folder / "distances.npy"), expected.numpy())
+
+
+def test_a_store_of_nearest_candidates_is_checked(tmp_path, caplog):
+    samples, candidates = clouds(30), clouds(5, seed=1)
+    expected = nearest_clouds(samples, candidates, store=tmp_path)
+    (folder,) = tmp_path.iterdir()
+    overwrite(folder / "distances.npy", -8 * 7, b"\x00\x00\x80")
+    again = nearest_clouds(samples, candidates, store=tmp_path)
+    np.testing.assert_array_equal(again.candidate, expected.candidate)
+    np.testing.assert_array_equal(again.distance, expected.distance)
+    assert len(caplog.messages) == 1
 
 
 def test_two_runs_at_one_matrix_are_refused(tmp_path):

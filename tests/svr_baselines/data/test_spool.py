@@ -146,6 +146,61 @@ def test_what_is_not_whole_is_read_again(tmp_path, damage):
         assert [cloud[0].tolist() for cloud in kept] == [cloud.tolist() for cloud, _ in clouds]
 
 
+def swap_lines(folder):
+    lines = (folder / "shapes.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "shapes.jsonl").write_bytes(b"".join([lines[0], lines[2], lines[1], lines[3]]))
+
+
+def edit_line(folder, before, after):
+    data = (folder / "shapes.jsonl").read_bytes()
+    lines = data.splitlines(keepends=True)
+    lines[1] = lines[1].replace(before, after)
+    assert b"".join(lines) != data
+    (folder / "shapes.jsonl").write_bytes(b"".join(lines))
+
+
+def edit_points(folder, *position_and_data):
+    with (folder / "points.bin").open("r+b") as file:
+        file.seek(position_and_data[0])
+        file.write(position_and_data[1])
+
+
+DAMAGES = {
+    "a point": (1, lambda folder: edit_points(folder, 30, b"\xff")),
+    "points of zeros": (1, lambda folder: edit_points(folder, 36, bytes(72))),
+    "another kind": (1, lambda folder: edit_line(folder, b'"points", "p', b'"surface", "p')),
+    "fewer points": (1, lambda folder: edit_line(folder, b'"points": 2', b'"points": 1')),
+    "no points": (1, lambda folder: edit_line(folder, b'"points": 2', b'"points": -2')),
+    "huge number": (1, lambda folder: edit_line(folder, b'"points": 2', b'"points": ' + b"9" * 5000)),
+    "half precision": (1, lambda folder: edit_line(folder, b"<f4", b"<f2")),
+    "objects": (1, lambda folder: edit_line(folder, b"<f4", b"|O")),
+    "no size": (1, lambda folder: edit_line(folder, b"<f4", b"|V0")),
+    "no type": (1, lambda folder: edit_line(folder, b"<f4", b"(")),
+    "a list": (1, lambda folder: edit_line(folder, b"{", b"[")),
+    "nested": (1, lambda folder: edit_line(folder, b"2", b"[" * 100_000)),
+    "checksum": (1, lambda folder: edit_line(folder, b'{"crc": "', b'{"crc": "f')),
+    "order": (1, swap_lines),
+    "bytes": (0, lambda folder: (folder / "shapes.jsonl").write_bytes(b"\xff\n" * 9)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_not_what_was_written_is_read_again_and_said(tmp_path, caplog, damage):
+    clouds = [(np.full((2, 3), k + 1, dtype=np.float32), "points") for k in range(4)]
+    with Spool.open(tmp_path, "key") as kept:
+        kept.extend(clouds)
+    (folder,) = tmp_path.iterdir()
+    left, spoil = DAMAGES[damage]
+    spoil(folder)
+    with Spool.open(tmp_path, "key") as kept:
+        assert len(kept) == left
+        assert caplog.messages == [f"{folder} is damaged: its shapes from the {left + 1}. on are read again"]
+        kept.extend(clouds[left:])
+        assert [cloud[0].tolist() for cloud in kept] == [cloud.tolist() for cloud, _ in clouds]
+    with Spool.open(tmp_path, "key") as kept:
+        assert len(kept) == 4
+
+
 def test_kept_within_seconds_and_by_one_process(tmp_path, monkeypatch):
     monkeypatch.setattr(spool, "_COMMIT_SECONDS", 0.0)
     with Spool.open(tmp_path, "key") as kept:
