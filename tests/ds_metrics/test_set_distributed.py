@@ -32,6 +32,7 @@ from ds_metrics import (
     VoxelIoU,
 )
 from ds_metrics.clouds import pack_clouds
+from ds_metrics.functional import dispersion_score
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torchmetrics' own, of a rank without data
 SQUARE = [[0.0, 0, 0], [1.0, 0, 0], [0.0, 1, 0], [1.0, 1, 0]], [[0, 1, 2], [1, 2, 3]]
@@ -120,6 +121,53 @@ def test_ranks_equal_one_process(shares, tmp_path, alone):
         assert sets == alone[1]  # to the bit
         assert stored == alone[1]
     assert len(list(tmp_path.iterdir())) == 7  # each matrix once
+
+
+def run_converted(rank, size, port, out, shares):
+    """As the ranks of a network that is trained in bfloat16, metrics and all."""
+    begin(rank, size, port)
+    pairs, sets, ds = pair_metrics(), set_metrics(), DispersionScore(n_clusters=2)
+    network = torch.nn.ModuleList([*(metric for metric, _, _ in pairs), sets, ds]).to(torch.bfloat16)
+    preds, target = random(7, 20, 3), random(7, 20, 3, seed=1)
+    for batch in batches(shares, rank):
+        for metric, of, options in pairs:
+            metric.update(*(each[batch] for each in of), **{name: each[batch] for name, each in options.items()})
+        sets.update(preds[batch], target[batch])
+        ds.update(preds[batch])
+        network.half()
+    sets.set_dtype(torch.bfloat16)
+    out[rank] = [metric.compute().item() for metric, _, _ in pairs], found(sets), ds.compute().item()
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("shares", ["uneven", "a rank without data"])
+def test_ranks_of_a_converted_module_equal_one_process(shares, alone):
+    ds = dispersion_score(random(7, 20, 3), 2).item()
+    for pairs, sets, score in spawn(run_converted, 2, SHARES[shares]):
+        assert pairs == pytest.approx(alone[0], rel=1e-6)
+        assert sets == alone[1]
+        assert score == ds
+
+
+def run_unpaired(rank, size, port, out):
+    """Batches of one rank that are not pairs, though there are as many clouds of both sets in all."""
+    begin(rank, size, port)
+    members = {"coverage": Coverage(), "recognition": RecognitionShare(random(6, 20, 3, seed=2), n_clusters=2)}
+    collection = MetricCollection(members)
+    collection.update(random(2, 20, 3), random(2, 20, 3, seed=1))
+    if rank:
+        collection.update(random(2, 20, 3), random(3, 20, 3, seed=1))
+        collection.update(random(3, 20, 3), random(2, 20, 3, seed=1))
+    try:
+        collection.compute()
+    except ValueError as error:
+        out[rank] = str(error)
+    dist.destroy_process_group()
+
+
+def test_batches_of_one_rank_that_are_not_pairs():
+    for message in spawn(run_unpaired, 2):
+        assert message.endswith("but update 1 added 2 of `preds` and 3 of `target`")
 
 
 def run_sets_of_two_sizes(rank, size, port, out):
