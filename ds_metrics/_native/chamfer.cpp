@@ -28,6 +28,10 @@ public:
           squared_(Layout(largest).points + kSlack), boxes_(layout_.boxes + kSlack),
           leaves_(Layout(largest).points), lists_(new std::int32_t[layout_.numbers()]) {}
     T* values() { return aligned(values_); }
+    T* target_values() { // apart, as they are seldom needed
+        if (target_values_.empty()) target_values_.resize(values_.size());
+        return aligned(target_values_);
+    }
     T* squared() { return aligned(squared_); }
     std::int32_t* leaves() { return leaves_.data(); }
     KernelScratch<T> kernel() {
@@ -45,19 +49,34 @@ private:
         return v.data() + (misaligned ? (64 - misaligned) / sizeof(T) : 0);
     }
     ScratchLayout layout_;
-    std::vector<T> values_, squared_, boxes_;
+    std::vector<T> values_, target_values_, squared_, boxes_;
     std::vector<std::int32_t> leaves_;
     std::unique_ptr<std::int32_t[]> lists_; // not zeroed: most of it is never used
+};
+
+// A cloud as its points ask, and as they are asked for.
+template <class T>
+struct Side {
+    Cloud<T> queries, targets;
+
+    Side(const CloudSet<T>& set, std::int64_t cloud) : queries(set[cloud]), targets(set.targets(cloud)) {}
+
+    void rescale_to(std::int32_t exponent, Scratch<T>& scratch) {
+        const bool alike = targets.indices == queries.indices;
+        queries = rescale(queries, exponent, scratch.values());
+        targets = alike ? queries : rescale(targets, exponent, scratch.target_values());
+    }
 };
 
 // Two clouds brought to one exponent.
 template <class T>
 struct Pair {
-    Cloud<T> x, y;
+    Side<T> x, y;
 
-    Pair(const Cloud<T>& x_, const Cloud<T>& y_, Scratch<T>& scratch) : x(x_), y(y_) {
-        if (x.exponent > y.exponent) x = rescale(x, y.exponent, scratch.values());
-        if (y.exponent > x.exponent) y = rescale(y, x.exponent, scratch.values());
+    Pair(const Side<T>& x_, const Side<T>& y_, Scratch<T>& scratch) : x(x_), y(y_) {
+        const std::int32_t exponent = std::min(x.queries.exponent, y.queries.exponent);
+        if (x.queries.exponent > exponent) x.rescale_to(exponent, scratch);
+        if (y.queries.exponent > exponent) y.rescale_to(exponent, scratch);
     }
 };
 
@@ -83,12 +102,12 @@ double sided(const Cloud<T>& x, const Cloud<T>& y, bool squared, NearestKernel<T
 }
 
 template <class T>
-double chamfer(const Cloud<T>& x, const Cloud<T>& y, const ChamferOptions& options, NearestKernel<T> kernel,
+double chamfer(const Side<T>& x, const Side<T>& y, const ChamferOptions& options, NearestKernel<T> kernel,
                Scratch<T>& scratch) {
-    if (!x.finite || !y.finite) return std::numeric_limits<double>::quiet_NaN();
+    if (!x.queries.finite || !y.queries.finite) return std::numeric_limits<double>::quiet_NaN();
     const Pair<T> pair(x, y, scratch);
-    return options.w1 * sided(pair.x, pair.y, options.squared, kernel, scratch) +
-           options.w2 * sided(pair.y, pair.x, options.squared, kernel, scratch);
+    return options.w1 * sided(pair.x.queries, pair.y.targets, options.squared, kernel, scratch) +
+           options.w2 * sided(pair.y.queries, pair.x.targets, options.squared, kernel, scratch);
 }
 
 // The point of the leaf nearest to point k of x, found with the operations of the kernel.
@@ -107,19 +126,20 @@ std::int32_t locate(const Cloud<T>& x, std::int32_t k, const Cloud<T>& y, std::i
 }
 
 template <class T>
-void nearest_rows_of_cloud(const Cloud<T>& x, const Cloud<T>& y, NearestKernel<T> kernel, Scratch<T>& scratch,
+void nearest_rows_of_cloud(const Side<T>& x_side, const Side<T>& y_side, NearestKernel<T> kernel, Scratch<T>& scratch,
                            T* squared, std::int64_t* index) {
-    if (!x.finite || !y.finite) {
-        std::fill_n(squared, x.size, std::numeric_limits<T>::quiet_NaN());
-        std::fill_n(index, x.size, 0);
+    if (!x_side.queries.finite || !y_side.queries.finite) {
+        std::fill_n(squared, x_side.queries.size, std::numeric_limits<T>::quiet_NaN());
+        std::fill_n(index, x_side.queries.size, 0);
         return;
     }
-    const Pair<T> pair(x, y, scratch);
-    kernel(pair.x, pair.y, scratch.squared(), scratch.leaves(), scratch.kernel());
+    const Pair<T> pair(x_side, y_side, scratch);
+    const Cloud<T>&x = pair.x.queries, &y = pair.y.targets;
+    kernel(x, y, scratch.squared(), scratch.leaves(), scratch.kernel());
     for (std::int32_t k = 0; k < x.size; ++k) {
         const std::int32_t row = x.indices[k];
-        squared[row] = std::ldexp(scratch.squared()[k], -2 * pair.x.exponent);
-        index[row] = y.indices[locate(pair.x, k, pair.y, scratch.leaves()[k])];
+        squared[row] = std::ldexp(scratch.squared()[k], -2 * x.exponent);
+        index[row] = y.indices[locate(x, k, y, scratch.leaves()[k])];
     }
 }
 
@@ -152,7 +172,7 @@ void chamfer_pairs(const CloudSet<T>& x, const CloudSet<T>& y, const std::int64_
     const NearestKernel<T> kernel = find_kernel<T>(isa);
     std::vector<Scratch<T>> scratch = make_scratch(x, y, pairs, threads);
     parallel_for(pairs, chunk, threads, [&](int worker, std::int64_t k) {
-        out[k] = chamfer(x[i[k]], y[j[k]], options, kernel, scratch[static_cast<std::size_t>(worker)]);
+        out[k] = chamfer<T>({x, i[k]}, {y, j[k]}, options, kernel, scratch[static_cast<std::size_t>(worker)]);
     });
 }
 
@@ -162,8 +182,8 @@ void nearest_rows(const CloudSet<T>& x, const CloudSet<T>& y, int threads, const
     const NearestKernel<T> kernel = find_kernel<T>(isa);
     std::vector<Scratch<T>> scratch = make_scratch(x, y, x.size(), threads);
     parallel_for(x.size(), 1, threads, [&](int worker, std::int64_t b) {
-        nearest_rows_of_cloud(x[b], y[b], kernel, scratch[static_cast<std::size_t>(worker)], squared + x.offset(b),
-                              index + x.offset(b));
+        nearest_rows_of_cloud<T>({x, b}, {y, b}, kernel, scratch[static_cast<std::size_t>(worker)], squared + x.offset(b),
+                                 index + x.offset(b));
     });
 }
 

@@ -209,26 +209,11 @@ void fill_boxes(const Cloud<T>& cloud, const Boxes<T>& boxes, std::size_t slots,
     }
 }
 
+// Sorts points into leaves and fills the arrays of a cloud with them.
 template <class T>
-void prepare(Cloud<T>& cloud, const T* rows, T* values, std::int32_t* indices) {
-    const auto size = static_cast<std::size_t>(cloud.size);
-    T largest = 0;
-    cloud.finite = true;
-    for (std::size_t k = 0; k < 3 * size; ++k) {
-        cloud.finite = cloud.finite && std::isfinite(rows[k]);
-        largest = std::max(largest, std::abs(rows[k]));
-    }
-    if (!cloud.finite) return;
-
-    cloud.exponent = choose_exponent(largest);
-    const PowerOfTwo<T> scaled(cloud.exponent);
-    std::vector<Point<T>> points(size);
-    for (std::size_t k = 0; k < size; ++k) {
-        const T* row = rows + 3 * k;
-        points[k] = {{scaled(row[0]), scaled(row[1]), scaled(row[2])}, static_cast<std::int32_t>(k)};
-    }
+void fill_arrays(const Cloud<T>& cloud, std::vector<Point<T>>& points, T* values, std::int32_t* indices) {
+    const std::size_t size = points.size();
     LeafSort<T>{size}(points.data(), points.data() + size);
-
     const Layout layout(cloud.size);
     for (int d = 0; d < 3; ++d) {
         T* column = values + static_cast<std::size_t>(d) * layout.points;
@@ -238,6 +223,40 @@ void prepare(Cloud<T>& cloud, const T* rows, T* values, std::int32_t* indices) {
     fill_boxes(cloud, cloud.leaf_boxes, layout.leaf_boxes, kLeaf);
     fill_boxes(cloud, cloud.pair_boxes, layout.pair_boxes, 2 * kLeaf);
     fill_boxes(cloud, cloud.block_boxes, layout.block_boxes, kBlockPoints);
+}
+
+template <class T>
+bool repeats_points(const Cloud<T>& cloud) {
+    std::int32_t repeated = 0;
+    for (std::int32_t leaf = 0; leaf < cloud.leaves; ++leaf)
+        repeated += cloud.leaf_boxes.half[0][leaf] == 0 && cloud.leaf_boxes.half[1][leaf] == 0 &&
+                    cloud.leaf_boxes.half[2][leaf] == 0;
+    return repeated >= kRepeated;
+}
+
+// Of points at one place that with the lowest index.
+template <class T>
+void keep_distinct(std::vector<Point<T>>& points) {
+    std::sort(points.begin(), points.end(), [](const Point<T>& a, const Point<T>& b) {
+        if (a.xyz != b.xyz) return LexicographicLess<T>{0}(a, b);
+        return a.index < b.index;
+    });
+    const auto same = [](const Point<T>& a, const Point<T>& b) { return a.xyz == b.xyz; };
+    points.erase(std::unique(points.begin(), points.end(), same), points.end());
+}
+
+template <class T>
+void set_size(Cloud<T>& cloud, std::int64_t size) {
+    cloud.size = static_cast<std::int32_t>(size);
+    cloud.leaves = round_up(cloud.size, kLeaf) / kLeaf;
+    cloud.blocks = round_up(cloud.size, kBlockPoints) / kBlockPoints;
+}
+
+// How many numbers past the start of an array its first aligned one is.
+template <class T>
+std::size_t alignment_gap(const std::vector<T>& values) {
+    const auto misaligned = reinterpret_cast<std::uintptr_t>(values.data()) % kAlignment;
+    return misaligned ? (kAlignment - misaligned) / sizeof(T) : 0;
 }
 
 } // namespace
@@ -267,35 +286,69 @@ Cloud<T> rescale(const Cloud<T>& cloud, std::int32_t exponent, T* values) {
 
 template <class T>
 CloudSet<T>::CloudSet(const T* points, std::vector<std::int64_t> offsets, int threads)
-    : offsets_(std::move(offsets)), clouds_(offsets_.size() - 1) {
+    : offsets_(std::move(offsets)), clouds_(offsets_.size() - 1), distinct_(clouds_.size()) {
     std::vector<std::size_t> starts(clouds_.size());
     std::size_t total = 0;
     for (std::size_t b = 0; b < clouds_.size(); ++b) {
         Cloud<T>& cloud = clouds_[b];
-        cloud.size = static_cast<std::int32_t>(offsets_[b + 1] - offsets_[b]);
-        cloud.leaves = round_up(cloud.size, kLeaf) / kLeaf;
-        cloud.blocks = round_up(cloud.size, kBlockPoints) / kBlockPoints;
+        set_size(cloud, offsets_[b + 1] - offsets_[b]);
         largest_ = std::max(largest_, cloud.size);
         starts[b] = total;
         total += Layout(cloud.size).values();
     }
     values_.resize(total + kAlignment / sizeof(T));
     indices_.resize(static_cast<std::size_t>(offsets_.back()));
-    const auto misaligned = reinterpret_cast<std::uintptr_t>(values_.data()) % kAlignment;
-    T* base = values_.data() + (misaligned ? (kAlignment - misaligned) / sizeof(T) : 0);
+    T* base = values_.data() + alignment_gap(values_);
 
     parallel_for(size(), 1, threads, [&](int, std::int64_t b) {
         const auto at = static_cast<std::size_t>(b);
-        Cloud<T>& cloud = clouds_[at];
-        cloud.indices = indices_.data() + offsets_[at];
-        assign_arrays(cloud, Layout(cloud.size), base + starts[at]);
-        prepare(cloud, points + 3 * offsets_[at], base + starts[at], indices_.data() + offsets_[at]);
+        clouds_[at].indices = indices_.data() + offsets_[at];
+        assign_arrays(clouds_[at], Layout(clouds_[at].size), base + starts[at]);
+        fill(at, points + 3 * offsets_[at], base + starts[at]);
     });
 }
 
 template <class T>
+void CloudSet<T>::fill(std::size_t at, const T* rows, T* values) {
+    Cloud<T>& cloud = clouds_[at];
+    const auto size = static_cast<std::size_t>(cloud.size);
+    T largest = 0;
+    cloud.finite = true;
+    for (std::size_t k = 0; k < 3 * size; ++k) {
+        cloud.finite = cloud.finite && std::isfinite(rows[k]);
+        largest = std::max(largest, std::abs(rows[k]));
+    }
+    if (!cloud.finite) return;
+
+    cloud.exponent = choose_exponent(largest);
+    const PowerOfTwo<T> scaled(cloud.exponent);
+    std::vector<Point<T>> points(size);
+    for (std::size_t k = 0; k < size; ++k) {
+        const T* row = rows + 3 * k;
+        points[k] = {{scaled(row[0]), scaled(row[1]), scaled(row[2])}, static_cast<std::int32_t>(k)};
+    }
+    fill_arrays(cloud, points, values, indices_.data() + offsets_[at]);
+    if (!repeats_points(cloud)) return;
+
+    keep_distinct(points);
+    Distinct& distinct = distinct_[at];
+    distinct.cloud = cloud;
+    set_size(distinct.cloud, static_cast<std::int64_t>(points.size()));
+    const Layout layout(distinct.cloud.size);
+    distinct.values.resize(layout.values() + kAlignment / sizeof(T));
+    distinct.indices.resize(points.size());
+    T* own = distinct.values.data() + alignment_gap(distinct.values);
+    assign_arrays(distinct.cloud, layout, own);
+    distinct.cloud.indices = distinct.indices.data();
+    fill_arrays(distinct.cloud, points, own, distinct.indices.data());
+}
+
+template <class T>
 std::size_t CloudSet<T>::nbytes() const {
-    return values_.size() * sizeof(T) + indices_.size() * sizeof(std::int32_t) +
+    std::size_t distinct = 0;
+    for (const Distinct& part : distinct_)
+        distinct += part.values.size() * sizeof(T) + part.indices.size() * sizeof(std::int32_t);
+    return distinct + distinct_.size() * sizeof(Distinct) + values_.size() * sizeof(T) + indices_.size() * sizeof(std::int32_t) +
            clouds_.size() * (sizeof(Cloud<T>) + sizeof(std::int64_t));
 }
 

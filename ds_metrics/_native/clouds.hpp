@@ -15,6 +15,7 @@ namespace ds {
 constexpr std::int32_t kLeaf = 8;                     // points in a leaf
 constexpr std::int32_t kBlock = 16;                   // leaves in a block
 constexpr std::int32_t kBlockPoints = kLeaf * kBlock; // points in a block
+constexpr std::int32_t kRepeated = 64; // leaves of one point each, from which on repeated points are left out
 
 // Axis-aligned boxes, one array per number. The distance of a point to a box costs fewer instructions
 // from its centre and half its extent than from its ends. Halves are rounded up by more than any error
@@ -71,10 +72,24 @@ public:
     std::int32_t largest() const { return largest_; }
     std::int64_t offset(std::int64_t cloud) const { return offsets_[static_cast<std::size_t>(cloud)]; }
     const Cloud<T>& operator[](std::int64_t cloud) const { return clouds_[static_cast<std::size_t>(cloud)]; }
+    // The same places to search: each once, where many points lie at one and every query would visit all their leaves.
+    const Cloud<T>& targets(std::int64_t cloud) const {
+        const Distinct& distinct = distinct_[static_cast<std::size_t>(cloud)];
+        return distinct.indices.empty() ? (*this)[cloud] : distinct.cloud;
+    }
 
 private:
+    struct Distinct {
+        Cloud<T> cloud;
+        std::vector<T> values;
+        std::vector<std::int32_t> indices;
+    };
+
+    void fill(std::size_t cloud, const T* rows, T* values);
+
     std::vector<std::int64_t> offsets_;
     std::vector<Cloud<T>> clouds_;
+    std::vector<Distinct> distinct_; // empty unless `targets` needs it
     std::vector<T> values_;
     std::vector<std::int32_t> indices_;
     std::int32_t largest_ = 0;

@@ -1,5 +1,7 @@
 """The native Chamfer core against brute force in float64."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -277,3 +279,40 @@ def test_mixed_dtypes_and_numbers_of_clouds_are_refused():
         _core.nearest(x, x, threads=0)
     with pytest.raises(ValueError, match="`isa` must be"):
         _core.nearest(x, x, isa="")
+
+
+def repeated(rng, n):
+    """A surface, and as many points at one place."""
+    return np.concatenate([sphere(rng, n // 2), np.full((n - n // 2, 3), 0.3)])
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_points_that_repeat_are_near_as_others(dtype, isa):
+    rng = np.random.default_rng(4)
+    x, y = repeated(rng, 3000).astype(dtype), repeated(rng, 2600).astype(dtype)
+    squares, index = _core.nearest(clouds(x), clouds(y), isa=isa)
+    expected = brute_force(x, y)
+    np.testing.assert_allclose(squares, expected.min(1), rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(expected[np.arange(len(x)), index], expected.min(1), rtol=1e-5, atol=1e-12)
+    assert chamfer(x, y, isa=isa) == pytest.approx(brute_chamfer(x, y), rel=1e-5)
+    assert chamfer(x, y, isa=isa) == chamfer(x[::-1], y[::-1], isa=isa)
+    tiny = (y * 1e-18).astype(dtype)  # brought to the scale of the other
+    assert chamfer(x, tiny, isa=isa) == pytest.approx(brute_chamfer(x, tiny), rel=1e-5)
+
+
+@pytest.mark.parametrize("of", ["equal", "ten", "half", "line", "plane"])
+def test_points_that_repeat_take_no_quadratic_time(of):
+    rng, n = np.random.default_rng(5), 300_000
+    points = {
+        "equal": lambda: np.full((n, 3), 0.3),
+        "ten": lambda: sphere(rng, 10)[rng.integers(0, 10, n)],
+        "half": lambda: repeated(rng, n),
+        "line": lambda: np.outer(rng.uniform(size=n), [1, 2, 3]),
+        "plane": lambda: rng.uniform(size=(n, 3)) * [1, 1, 0],
+    }[of]
+    x, y = points().astype(np.float32), points().astype(np.float32)
+    start = time.process_time()
+    _core.nearest(clouds(x), clouds(y))
+    chamfer(x, y)
+    assert time.process_time() - start < 8  # one second or so; quadratic, half a minute and more
