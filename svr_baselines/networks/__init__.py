@@ -8,6 +8,7 @@
   `patches`: its decoders, all at once; `templates`: what they deform.
 - `occnet`: Mescheder et al., Occupancy networks: Learning 3D reconstruction in function space. CVPR 2019;
   `surface`: marching cubes over its field.
+- `building`: what holds for all of them where they are made.
 
 Layer sizes are those of the paper's experiments (Zhou et al. 2021), which decode a code of 1024 numbers with 512 hidden
 ones; of OccNet, those of its own.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ds_metrics._modes import evaluating
-from svr_baselines.data.points import check_count
+from svr_baselines.networks.building import MOST_POINTS, check_size
 from svr_baselines.networks.encoder import Encoder
 from svr_baselines.networks.network import Network
 from svr_baselines.networks.patches import PatchDecoder
@@ -96,14 +96,14 @@ class AtlasNetSphere(_AtlasNet):
         encoder: Encoder = "resnet18",
         subdivisions: int = 4,
     ) -> None:
-        check_count("points", points)
+        check_size("points", points, MOST_POINTS)
         template = icosphere(subdivisions)
         options = {"points": points, "subdivisions": subdivisions}
         super().__init__(template, 1, code=code, hidden=hidden, encoder=encoder, **options)
         self._points = points
 
     def _draw(self) -> Tensor:
-        return random_sphere(1, self._points, device=self.regular.device)
+        return random_sphere(1, self._points, device=self.regular.device, dtype=self.regular.dtype)
 
 
 class AtlasNetSquares(_AtlasNet):
@@ -137,8 +137,8 @@ class AtlasNetSquares(_AtlasNet):
         encoder: Encoder = "resnet18",
         patches: int = 25,
     ) -> None:
-        check_count("points", points)
-        check_count("patches", patches)
+        check_size("points", points, MOST_POINTS)
+        check_size("patches", patches, MOST_POINTS)
         try:
             template = square_grid(points // patches if points % patches == 0 else 0)
         except ValueError:
@@ -149,4 +149,4 @@ class AtlasNetSquares(_AtlasNet):
         super().__init__(template, patches, code=code, hidden=hidden, encoder=encoder, **options)
 
     def _draw(self) -> Tensor:
-        return torch.rand(self._patches, len(self.regular), 2, device=self.regular.device)
+        return torch.rand(self._patches, len(self.regular), 2, device=self.regular.device, dtype=self.regular.dtype)

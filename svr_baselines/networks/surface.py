@@ -86,7 +86,7 @@ def _refine(field: Field, values: Tensor, box: float, level: float) -> Tensor:
 
 def _places(cells: int, box: float) -> Tensor:
     """`(n, n, n, 3)` corners of `n - 1` cells along each side."""
-    ticks = torch.linspace(-box, box, cells + 1)
+    ticks = torch.linspace(-box, box, cells + 1, dtype=torch.float32, device="cpu")
     return torch.stack(torch.meshgrid(ticks, ticks, ticks, indexing="ij"), dim=-1)
 
 

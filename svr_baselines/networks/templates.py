@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svr_baselines.data.points import check_count
+from svr_baselines.networks.building import MOST_POINTS, check_size
 
 
 class Template(NamedTuple):
@@ -63,7 +63,7 @@ def square_grid(points: int) -> Template:
                 [1., 1.]]), faces=tensor([[0, 2, 3],
                 [0, 3, 1]]))
     """
-    check_count("points", points)
+    check_size("points", points, MOST_POINTS)
     side = isqrt(points)
     if side**2 != points or side < 2:
         raise ValueError(f"Argument `points` must be the square of an integer from 2, but got {points}.")
@@ -75,9 +75,9 @@ def square_grid(points: int) -> Template:
     return _template(vertices, np.stack([lower, upper], axis=1).reshape(-1, 3))
 
 
-def random_sphere(*shape: int, device: torch.device | None = None) -> Tensor:
+def random_sphere(*shape: int, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Tensor:
     """Points drawn evenly from the unit sphere, `(*shape, 3)`, from torch's default generator."""
-    return torch.nn.functional.normalize(torch.randn(*shape, 3, device=device), dim=-1)
+    return torch.nn.functional.normalize(torch.randn(*shape, 3, device=device, dtype=dtype), dim=-1)
 
 
 def _template(vertices: Any, faces: Any) -> Template:

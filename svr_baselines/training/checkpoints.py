@@ -19,14 +19,16 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ds_metrics._files import atomic_write
+from svr_baselines.documents import check_document, check_regular
 from svr_baselines.networks import Network, create_network
 from svr_baselines.training.config import TrainingConfig
 
@@ -35,6 +37,37 @@ LAST, PREVIOUS, BEST = "last", "previous", "best"
 
 _SUFFIX = ".safetensors"
 _NETWORK, _OPTIMIZER = "network/", "optimizer/"
+_SINGLE_OR_DOUBLE = frozenset({torch.float32, torch.float64})  # one is rounded to the other
+
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+@dataclass
+class _Data:
+    train: _Count
+    validation: _Count = 1
+    image: list[_Count] = field(default_factory=list)
+    coordinates: Literal["object", "viewer"] = "object"
+
+
+@dataclass
+class _Best:
+    epoch: _Count | None = None
+    chamfer_distance: Annotated[float, msgspec.Meta(ge=0)] | None = None
+
+
+@dataclass
+class _Header:
+    """The JSON of a checkpoint."""
+
+    epoch: _Count
+    step: _Count
+    metrics: dict[str, float]
+    best: _Best
+    data: _Data
+    config: dict[str, Any]
+    options: dict[str, Any]
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -53,6 +86,7 @@ class Checkpoint:
         optimizer: Tensors of the optimizer by name of weight and state, `"encoder.conv1.weight/exp_avg"`.
         options: All options of the network, ready to rebuild it.
         sha256: Over all of the above; empty before it is written.
+        source: The file that it was read from.
     """
 
     config: TrainingConfig
@@ -66,22 +100,56 @@ class Checkpoint:
     best: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
+    source: str = field(default="the checkpoint", compare=False)
 
     def build(self) -> Network:
         """The network with these weights, in eval mode on the CPU.
 
         Raises:
-            ValueError: If no network has that name or options, or the weights are another's.
+            ValueError: If no network has that name or options, or the weights are another's or not finite; the text
+                names the file.
         """
-        with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and thrown away
-            network = create_network(self.config.network, **self.options)
+        name = self.config.network
         try:
-            network.load_state_dict(dict(self.network))
-        except RuntimeError as error:
-            raise ValueError(
-                f"The weights do not fit network {self.config.network!r}: {' '.join(str(error).split())}"
-            ) from error
+            with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and thrown away
+                network = create_network(name, **self.options)
+        except (ValueError, TypeError, RuntimeError) as error:  # of networks of others, too
+            raise ValueError(f"{self.source}: network {name!r} can't be made with its options: {error}") from error
+        self.check_weights(network.state_dict())
+        network.load_state_dict(dict(self.network))
         return network.eval()
+
+    def check_weights(self, wanted: Mapping[str, Tensor]) -> None:
+        """Refuse weights that are not those of a network.
+
+        Args:
+            wanted: Tensors of the names, shapes and dtypes that the network has.
+
+        Raises:
+            ValueError: If a tensor lacks, is too many, of another shape or dtype, or NaN or infinite.
+        """
+        check_tensors(self.network, wanted, f"{self.source}: The weights do not fit network {self.config.network!r}")
+
+
+def check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], what: str) -> None:
+    """Refuse tensors of other names, shapes or dtypes than wanted, or that are NaN or infinite.
+
+    Raises:
+        ValueError: If one is such; the text begins with `what` and names it.
+    """
+    for name in wanted:
+        if name not in found:
+            raise ValueError(f"{what}: {name!r} is missing")
+    for name, tensor in found.items():
+        if name not in wanted:
+            raise ValueError(f"{what}: it has no {name!r}")
+        other = wanted[name]
+        if tensor.shape != other.shape:
+            raise ValueError(f"{what}: {name!r} must have shape {tuple(other.shape)}, but has {tuple(tensor.shape)}")
+        if tensor.dtype != other.dtype and not {tensor.dtype, other.dtype} <= _SINGLE_OR_DOUBLE:
+            raise ValueError(f"{what}: {name!r} must be {other.dtype}, but is {tensor.dtype}")
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{what}: {name!r} must be finite, but is NaN or infinite somewhere")
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -198,35 +266,44 @@ def _write(path: Path, checkpoint: Checkpoint) -> str:
 def _read(path: Path) -> Checkpoint:
     if not path.exists():
         raise FileNotFoundError(f"No checkpoint at {path}.")
+    check_regular(path)
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        document = json.loads(header["checkpoint"])
-        digest = document.pop("sha256")
-        whole = _hash(document, tensors) == digest
-    except (KeyError, AttributeError, TypeError) as error:
-        raise ValueError(f"{path}: no checkpoint of ours.") from error
-    except (SafetensorError, ValueError, OSError, RecursionError) as error:
+    except (SafetensorError, ValueError, OSError, AttributeError, TypeError, KeyError, RuntimeError) as error:
         raise ValueError(f"{path}: the checkpoint is damaged ({' '.join(str(error).split()).rstrip('.')}).") from error
-    if not whole:
+    if "checkpoint" not in header:
+        raise ValueError(f"{path}: no checkpoint of ours.")
+    try:
+        document = json.loads(header["checkpoint"])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: the checkpoint is damaged (its header is no JSON: {error}).") from error
+    return _parse(document, tensors, path)
+
+
+def _parse(document: Any, tensors: dict[str, Tensor], path: Path) -> Checkpoint:
+    if not isinstance(document, dict) or not isinstance(document.get("sha256"), str):
+        raise ValueError(f"{path}: no checkpoint of ours.")
+    digest = document.pop("sha256")
+    if _hash(document, tensors) != digest:
         raise ValueError(f"{path}: the checkpoint is damaged (its contents are not those of its hash).")
-    if document["schema"] != SCHEMA:
-        raise ValueError(f"{path}: a checkpoint of schema {document['schema']!r}, but this version reads {SCHEMA}.")
-    return _parse(document, tensors, digest, path)
-
-
-def _parse(document: dict[str, Any], tensors: dict[str, Tensor], digest: str, path: Path) -> Checkpoint:
+    if document.get("schema") != SCHEMA:
+        raise ValueError(f"{path}: a checkpoint of schema {document.get('schema')!r}, but this version reads {SCHEMA}.")
+    check_document(document, _Header, f"the header of {path}")
     try:
         config = TrainingConfig.from_dict(document["config"])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    if document["epoch"] > config.epochs:
+        raise ValueError(f"{path}: 'epoch' must be at most the {config.epochs} of its run, but is {document['epoch']}")
     names = ("epoch", "step", "metrics", "best", "data", "options", "versions")
     return Checkpoint(
         config=config,
         network=_part(tensors, _NETWORK),
         optimizer=_part(tensors, _OPTIMIZER),
         sha256=digest,
+        source=str(path),
         **{name: document[name] for name in names},
     )
 

@@ -143,7 +143,7 @@ class _Run:
             self.epoch, self.number = checkpoint.epoch, checkpoint.step
             self.metrics, self.best = checkpoint.metrics, checkpoint.best
             self._stepper.start_optimizer(config.rate(self.epoch - 1))
-            self._stepper.load(checkpoint.network, checkpoint.optimizer)
+            self._stepper.load(checkpoint)
         self.table: EpochLog | None = None
         self.progress: Progress | None = None
         self.tell: Tell | None = None

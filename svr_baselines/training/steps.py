@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from svr_baselines.data.items import Item
 from svr_baselines.data.points import stable_seed
 from svr_baselines.networks import Network, create_network
+from svr_baselines.networks.building import check_room
 from svr_baselines.networks.norm import at_least_float32
 from svr_baselines.training.batch_norm import synchronize_batch_norm
+from svr_baselines.training.checkpoints import Checkpoint, check_tensors
 from svr_baselines.training.config import TrainingConfig
 from svr_baselines.training.fabric import gather_names, in_precision
 
@@ -36,6 +38,8 @@ class Stepper:
         self._config, self._fabric = config, fabric
         torch.manual_seed(stable_seed(config.seed, "weights"))
         self.network: Network = create_network(config.network, **config.network_options)
+        if fabric.device.type == "cpu":
+            check_room(self.network, "its gradients and what Adam has in memory", 3)
         if fabric.world_size > 1:
             synchronize_batch_norm(self.network, fabric.device)
         self._objective = fabric.setup_module(_Objective(self.network))
@@ -92,23 +96,34 @@ class Stepper:
             for key, value in states.get(weight, {}).items()
         }
 
-    def load(self, network: Mapping[str, Tensor], optimizer: Mapping[str, Tensor]) -> None:
+    def load(self, checkpoint: Checkpoint) -> None:
         """Take over weights, and what Adam had in memory.
 
         Raises:
-            ValueError: If they are another network's.
+            ValueError: If they are another network's; the text names file and tensor.
         """
-        try:
-            self.network.load_state_dict(dict(network))
-        except RuntimeError as error:
-            raise ValueError(f"The weights do not fit the network: {' '.join(str(error).split())}") from error
+        checkpoint.check_weights(self.network.state_dict())
+        what = f"{checkpoint.source}: The optimizer's state does not fit the network"
+        check_tensors(checkpoint.optimizer, self._wanted_of_optimizer(checkpoint.optimizer), what)
+        self.network.load_state_dict(dict(checkpoint.network))
         states: dict[int, dict[str, Tensor]] = {}
         places = {name: place for place, (name, _) in enumerate(self.network.named_parameters())}
-        for name, value in optimizer.items():
+        for name, value in checkpoint.optimizer.items():
             weight, _, key = name.rpartition("/")
             states.setdefault(places[weight], {})[key] = value
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": states, "param_groups": groups})
+
+    def _wanted_of_optimizer(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What Adam has in memory after a step; of a weight that had no gradient so far, nothing."""
+        moved = {name.rpartition("/")[0] for name in found}
+        step = torch.zeros((), dtype=torch.float32, device="cpu")
+        return {
+            f"{name}/{key}": step if key == "step" else weight
+            for name, weight in self.network.named_parameters()
+            if name in moved or not moved
+            for key in ("step", "exp_avg", "exp_avg_sq")
+        }
 
     def _forward(self, batch: Item) -> tuple[Tensor, str]:
         """The loss; NaN and why if it can't be computed, as the other processes must hear of it."""

@@ -1,10 +1,13 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
-from svr_baselines.training import load_network, read_checkpoint
+from svr_baselines.training import checkpoints, load_network, read_checkpoint
 from svr_baselines.training.checkpoints import (
     Checkpoint,
     has_checkpoint,
@@ -158,8 +161,6 @@ def test_best_stands_by_itself(make, tmp_path):
 
 
 def test_files_of_others_are_refused(tmp_path):
-    from safetensors.torch import save_file
-
     save_file({"weight": torch.zeros(2)}, tmp_path / "last.safetensors")
     with pytest.raises(ValueError, match="no checkpoint of ours"):
         read_checkpoint(tmp_path)
@@ -173,3 +174,91 @@ def test_weights_of_another_network_are_refused(make, tmp_path):
 
     with pytest.raises(ValueError, match="The weights do not fit network 'tiny'"):
         replace(make(1), options={"points": 9, "hidden": 4}).build()
+
+
+class Edited:
+    """A checkpoint whose header or tensors are changed, with the hash that then is right."""
+
+    def __init__(self, folder, checkpoint):
+        save_checkpoint(folder, checkpoint)
+        self.path = folder / "last.safetensors"
+        with safe_open(self.path, "pt") as file:
+            self.document = json.loads(file.metadata()["checkpoint"])
+            self.tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+    def write(self):
+        self.document.pop("sha256", None)
+        self.document["sha256"] = checkpoints._hash(self.document, self.tensors)
+        save_file(self.tensors, self.path, {"checkpoint": json.dumps(self.document)})
+
+
+FIELDS = ("schema", "epoch", "step", "metrics", "best", "data", "config", "options", "versions")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("value", [None, [1, 2], "text", 1.5, {"a": [{}]}, -1], ids=str)
+def test_headers_that_were_edited_are_one_line_even_with_the_right_hash(make, tmp_path, field, value):
+    edited = Edited(tmp_path, make(1))
+    if value is None:
+        del edited.document[field]
+    else:
+        edited.document[field] = value
+    edited.write()
+    if value == {"a": [{}]} and field in ("data", "options", "best"):
+        value = [value]
+        edited.document[field] = value
+        edited.write()
+    with pytest.raises(ValueError, match=r"last.safetensors") as error:
+        read_checkpoint(edited.path)
+    assert "\n" not in str(error.value)
+    assert field in str(error.value) or (field == "config" and "configuration" in str(error.value))
+
+
+def test_headers_that_are_no_object_or_nested_too_deep_are_one_line(make, tmp_path):
+    edited = Edited(tmp_path, make(1))
+    for text in ("[]", "3", "{", "[" * 100_000, '{"sha256": 3}', "{}"):
+        save_file(edited.tensors, edited.path, {"checkpoint": text})
+        with pytest.raises(ValueError, match=r"last.safetensors: (no checkpoint of ours|the checkpoint is damaged)"):
+            read_checkpoint(edited.path)
+
+
+def test_an_edited_network_is_told_as_what_it_is(make, tmp_path):
+    for change, message in (
+        ({"points": []}, r"network 'tiny' can't be made with its options"),
+        ({"points": 9}, r"do not fit network 'tiny': 'offsets.bias' must have shape \(27,\), but has"),
+        ({"depth": 3}, r"network 'tiny' can't be made with its options: .* has no option 'depth'"),
+    ):
+        edited = Edited(tmp_path, make(1))
+        edited.document["options"] |= change
+        edited.write()
+        with pytest.raises(ValueError, match=rf"^\S+last.safetensors: .*{message}"):
+            load_network(edited.path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tensors: tensors.pop("network/moves.bias"), "'moves.bias' is missing"),
+        (lambda tensors: tensors.update({"network/more": torch.zeros(1)}), "it has no 'more'"),
+        (lambda tensors: tensors["network/moves.bias"].fill_(torch.nan), "'moves.bias' must be finite"),
+        (
+            lambda tensors: tensors.update({"network/moves.bias": torch.zeros(9, dtype=torch.int64)}),
+            "'moves.bias' must be torch.float32, but is torch.int64",
+        ),
+    ],
+)
+def test_edited_weights_are_named(make, tmp_path, change, message):
+    edited = Edited(tmp_path, make(1))
+    change(edited.tensors)
+    edited.write()
+    with pytest.raises(ValueError, match=f"last.safetensors: The weights do not fit network 'tiny': {message}"):
+        load_network(edited.path)
+
+
+def test_pipes_and_devices_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "last.safetensors")
+    for path in (tmp_path, tmp_path / "last.safetensors"):
+        with pytest.raises(ValueError, match=r"last.safetensors must be a regular file, but is a pipe"):
+            read_checkpoint(path)
+    with pytest.raises(ValueError, match="/dev/zero must be a regular file"):
+        read_checkpoint("/dev/zero")

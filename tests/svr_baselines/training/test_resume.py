@@ -1,10 +1,12 @@
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from svr_baselines.training import read_checkpoint
+from svr_baselines.training.checkpoints import save_checkpoint
 from svr_baselines.training.logs import read_log
 
 
@@ -117,3 +119,37 @@ def test_two_runs_can_not_share_a_folder(fit, tmp_path):
 
     with claim_folder(tmp_path / "run", "training in"), pytest.raises(OSError, match="another process is training in"):
         fit()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda state: state.update(exp_avg=torch.zeros(2, 2)),
+            r"exp_avg' must have shape \(9, 16\), but has \(2, 2\)",
+        ),
+        (lambda state: state.update(exp_avg_sq=torch.zeros(9, 16).half()), "exp_avg_sq' must be torch.float32"),
+        (lambda state: state.update(step=torch.zeros(3)), r"step' must have shape \(\), but has \(3,\)"),
+        (lambda state: state["exp_avg"].fill_(torch.inf), "exp_avg' must be finite"),
+        (lambda state: state.pop("exp_avg"), "exp_avg' is missing"),
+        (lambda state: state.update(speed=torch.zeros(1)), "it has no 'moves.weight/speed'"),
+    ],
+)
+def test_another_optimizers_state_is_refused_and_named(fit, tmp_path, change, message):
+    fit("run", epochs=1, decays=[])
+    before = read_checkpoint(tmp_path / "run")
+    prefix = "moves.weight/"
+    state = {key.removeprefix(prefix): value for key, value in before.optimizer.items() if key.startswith(prefix)}
+    change(state)
+    kept = {key: value for key, value in before.optimizer.items() if not key.startswith(prefix)}
+    optimizer = kept | {prefix + key: value for key, value in state.items()}
+    save_checkpoint(tmp_path / "run", replace(before, optimizer=optimizer))
+    with pytest.raises(ValueError, match=rf"last.safetensors: The optimizer's state does not fit .*{message}"):
+        fit("run", epochs=2, decays=[], resume=True)
+
+
+def test_a_run_without_its_optimizer_is_not_gone_on_with(fit, tmp_path):
+    fit("run", epochs=1, decays=[])
+    save_checkpoint(tmp_path / "run", replace(read_checkpoint(tmp_path / "run"), optimizer={}))
+    with pytest.raises(ValueError, match=r"last.safetensors: The optimizer's state .* is missing"):
+        fit("run", epochs=2, decays=[], resume=True)

@@ -1,0 +1,81 @@
+"""How networks are built: in float32 on the CPU, whatever torch's defaults are, and only where memory will do."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from ds_metrics.pairwise.memory import free_memory
+from svr_baselines.data.points import check_count
+
+MOST_POINTS = 1_000_000
+MOST_WIDTH = 65_536  # of the code and of hidden layers
+MOST_RESOLUTION = 1024
+
+
+@contextmanager
+def usual_defaults() -> Iterator[None]:
+    """A block, or a function that it decorates, in which new tensors are float32 on the CPU by default.
+
+    Example:
+        >>> torch.set_default_dtype(torch.float64)
+        >>> with usual_defaults():
+        ...     torch.zeros(1).dtype
+        torch.float32
+        >>> torch.set_default_dtype(torch.float32)
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device("cpu"):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+class Building(type):
+    """Makes networks under the `usual_defaults`; those of this package are first built without memory and weighed."""
+
+    @property
+    def __signature__(cls) -> inspect.Signature:  # that of `__call__` unless given
+        own = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return own.replace(parameters=list(own.parameters.values())[1:])
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        """Make a network.
+
+        Raises:
+            ValueError: If there is not memory enough.
+        """
+        with usual_defaults():
+            if cls.__module__.startswith("svr_baselines.networks."):
+                _check_memory(cls.__name__, lambda: super(Building, cls).__call__(*args, **options))
+            return super().__call__(*args, **options)
+
+
+def check_size(argument: str, value: Any, most: int) -> None:
+    """Refuse a size of a network that is not an integer from 1 to a bound."""
+    check_count(argument, value)
+    if value > most:
+        raise ValueError(f"Argument `{argument}` must be at most {most:,}, but got {value}")
+
+
+def _check_memory(name: str, make: Any) -> None:
+    with torch.device("meta"):
+        network: nn.Module = make()
+    check_room(network, f"the weights of this {name}", 1)
+
+
+def check_room(network: nn.Module, what: str, times: int) -> None:
+    """Refuse a network so many times of whose size the free memory can't hold."""
+    needed = times * sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+    if needed > (free := free_memory()):
+        raise ValueError(
+            f"Argument `network_options` must make a network that fits into the {free / 1e9:.1f} GB of memory that are "
+            f"free, but {what} take {needed / 1e9:.1f} GB"
+        )
