@@ -9,6 +9,7 @@ import logging
 import mmap
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 
 # What file systems answer, cluster ones above all, that have no locks or can't reserve space: then it goes without.
 NOT_OFFERED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
+
+_PIECE = 2**20  # bytes of a file to read at once
 
 
 @contextmanager
@@ -67,6 +70,15 @@ def format_json(document: Any) -> str:
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
+def file_checksum(path: Path) -> int:
+    """The CRC-32 of a file's bytes."""
+    checksum = 0
+    with path.open("rb") as file:
+        while data := file.read(_PIECE):
+            checksum = zlib.crc32(data, checksum)
+    return checksum
+
+
 def say_damaged(path: Path, what: str, again: str = "computed") -> None:
     """Say in one line that a kept file does not hold what was written into it, by the logger ``ds_metrics``.
 
@@ -77,7 +89,12 @@ def say_damaged(path: Path, what: str, again: str = "computed") -> None:
         what: The part that is made again, in the plural.
         again: How it is made again.
     """
-    logging.getLogger("ds_metrics").warning("%s is damaged: %s are %s again", path, what, again)
+    say(f"{path} is damaged: {what} are {again} again")
+
+
+def say(text: str) -> None:
+    """Say a line by the logger ``ds_metrics``."""
+    logging.getLogger("ds_metrics").warning("%s", text)
 
 
 @contextmanager

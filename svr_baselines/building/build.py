@@ -1,7 +1,8 @@
 """Building a folder, item by item: in parallel, gone on with after any end, and with the same bytes every time.
 
 An item's files have names and contents that depend on the item and the settings alone. They are written one by one,
-each whole or not at all, in an order that ends with the one by which the item is known to be finished.
+each whole or not at all. A CRC-32 of each is noted, while the folder is being built in a file of its scratch folder and
+then in the description of the data set: a file that another run finds there is kept if it is what was noted.
 """
 
 from __future__ import annotations
@@ -11,21 +12,22 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
-from ds_metrics._files import atomic_write, claim_folder
-from svr_baselines.data.manifest import DOCUMENT, TABLE, Manifest, Sample, read_manifest, write_manifest
+from ds_metrics._files import atomic_write, claim_folder, file_checksum, say, say_damaged
+from svr_baselines.data.manifest import CHECKSUMS, DOCUMENT, TABLE, Manifest, Sample, read_manifest, write_manifest
 from svr_baselines.data.points import check_count
 from svr_baselines.data.shapes import BadShape, describe_bad
+from svr_baselines.documents import check_regular
 from svr_baselines.parallel import available_cores, map_in_order
 
 SCRATCH = ".building"  # inside the folder while it is being built: the settings, and files that are not whole yet
-_SETTINGS = "settings.json"
+_SETTINGS = "settings.json"  # in its first line the settings, then a line for each file that has been written
 _START_SECONDS = 5.0  # that processes take until they work
 
 Progress = Callable[[int, int], None]
@@ -94,15 +96,25 @@ class Part:
         path: Its folder below the other, `"."` for that itself.
         settings: All that its files depend on beside the items, ready for JSON.
         samples: The samples of an item.
+        files: Paths of an item's files below the folder; unless given, of the pictures and points of its samples.
     """
 
     path: str
     settings: Mapping[str, Any]
     samples: Callable[[Any], Sequence[Sample]] = field(compare=False)
+    files: Callable[[Any], Sequence[str]] | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """The settings and the version that made it."""
         return {**self.settings, "dispersion_score": version("dispersion-score")}
+
+    def names(self, item: Any) -> dict[str, str]:
+        """Paths of an item's files below this folder, and below the folder that is built."""
+        if self.files is not None:
+            own = list(self.files(item))
+        else:
+            own = [name for sample in self.samples(item) for name in (sample.image, sample.points) if name]
+        return {name: str(PurePosixPath(self.path) / name) for name in own}
 
 
 class Maker(Protocol[M]):
@@ -138,6 +150,7 @@ def run_build(
         ids = {item.id for item in items}
         for part in parts:
             _check_known(out / part.path, ids)
+        _remove_damaged(out, parts, items)
         todo = [item for item in items if not maker.finished(item)]
         kept = len(items) - len(todo)
         skipped = []
@@ -152,18 +165,58 @@ def run_build(
         good = [item for item in items if item.id not in bad_ids]
         if not good:
             raise ValueError(describe_bad(what, str(out), skipped, len(items), skip_bad=True))
+        noted = _read_noted(out, parts)
         for part in parts:
             samples = tuple(sample for item in good for sample in part.samples(item))
             (out / part.path).mkdir(parents=True, exist_ok=True)
-            write_manifest(out / part.path, Manifest(samples, part.to_json(), tuple(skipped)))
+            names = {own: name for item in good for own, name in part.names(item).items()}
+            checksums = {own: noted[name] for own, name in names.items() if name in noted}
+            write_manifest(out / part.path, Manifest(samples, part.to_json(), tuple(skipped)), checksums)
     return Summary(len(todo) - len(skipped), kept, tuple(skipped), tuple(out / part.path for part in parts))
 
 
 def write_file(path: Path, scratch: Path, write: Callable[[Path], object]) -> None:
-    """Let a function write a file, which then takes its place at once."""
+    """Let a function write a file, which then takes its place at once; its checksum is noted before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path, scratch) as temporary:
         write(temporary)
+        line = json.dumps([path.relative_to(scratch.parent).as_posix(), file_checksum(temporary)])
+        with (scratch / _SETTINGS).open("ab", buffering=0) as notes:  # in one step: other processes do so, too
+            notes.write(f"\n{line}".encode())
+
+
+def _read_noted(out: Path, parts: Iterable[Part]) -> dict[str, int]:
+    """Checksums of files by their paths below the folder: from finished data sets, and of what was built since."""
+    noted: dict[str, int] = {}
+    for part in parts:
+        document = out / part.path / DOCUMENT
+        checksums = _read_json(document).get(CHECKSUMS) if document.exists() else None
+        if isinstance(checksums, dict):
+            noted |= {str(PurePosixPath(part.path) / name): checksum for name, checksum in checksums.items()}
+    for line in _read_settings(out)[1].splitlines():
+        with suppress(ValueError, TypeError, RecursionError):  # half a line of a killed run
+            name, checksum = json.loads(line)
+            noted[name] = checksum
+    return noted
+
+
+def _remove_damaged(out: Path, parts: Sequence[Part], items: Iterable[Any]) -> None:
+    """Remove the files of items of which one is not what was written; the maker makes them again."""
+    noted = _read_noted(out, parts)
+    damaged = []
+    for part in parts:
+        for item in items:
+            names = part.names(item).values()
+            there = [name for name in names if (out / name).is_file()]
+            wrong = [name for name in there if file_checksum(out / name) != noted.get(name)]
+            if wrong or len(there) < len(names):
+                for name in there:
+                    (out / name).unlink()
+            damaged += wrong
+    if damaged and noted:
+        say_damaged(out, f"{len(damaged)} of its files, such as {damaged[0]},", "built")
+    elif damaged:
+        say(f"{out} was built without checksums: its files are built again")
 
 
 def _work(maker: Maker[T], items: list[T], scratch: Path, workers: Workers, ended: bool) -> Iterator[list[BadShape]]:
@@ -211,8 +264,9 @@ def _open(out: Path, parts: Sequence[Part]) -> Iterator[Path]:
         _check_folder(out, settings)
         scratch = out / SCRATCH
         scratch.mkdir(exist_ok=True)
+        notes = _read_settings(out)[1]
         with atomic_write(scratch / _SETTINGS) as temporary:
-            temporary.write_text(json.dumps(settings, indent=1))
+            temporary.write_text(json.dumps(settings) + notes, encoding="utf-8")
         for file in scratch.iterdir():  # left by a run that was killed
             if file.name != _SETTINGS:
                 file.unlink()
@@ -227,8 +281,7 @@ def begun_with(out: Path, paths: Iterable[str]) -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: If a file of the folder is damaged.
     """
-    begun = out / SCRATCH / _SETTINGS
-    there: dict[str, Any] = _read_json(begun) if begun.exists() else {}
+    there = _read_settings(out)[0]
     for path in paths:
         if (out / path / DOCUMENT).exists():
             there[path] = _read_json(out / path / DOCUMENT).get("settings", {})
@@ -244,13 +297,37 @@ def _check_folder(out: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
             raise ValueError(f"{out / path} was built with other settings: {_differences(there[path], wanted)}.")
 
 
+def _read_settings(out: Path) -> tuple[dict[str, Any], str]:
+    """Settings of the data sets of a run that has begun, and what it noted of its files."""
+    path = out / SCRATCH / _SETTINGS
+    if not path.exists():
+        return {}, ""
+    check_regular(path)
+    text = path.read_text(encoding="utf-8", errors="replace")
+    with _naming(path):
+        settings, end = json.JSONDecoder().raw_decode(text)
+        return _check_object(settings), text[end:]
+
+
 def _read_json(path: Path) -> dict[str, Any]:
+    check_regular(path)
+    with _naming(path):
+        return _check_object(json.loads(path.read_text(encoding="utf-8")))
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
     try:
-        document = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path}: not a readable JSON file, perhaps truncated ({error}).") from error
+        yield
+    except TypeError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not a readable JSON file, perhaps truncated ({error})") from error
+
+
+def _check_object(document: Any) -> dict[str, Any]:
     if not isinstance(document, dict):
-        raise ValueError(f"{path}: expected an object, but got {type(document).__name__}.")
+        raise TypeError(f"expected an object, but got {type(document).__name__}")
     return document
 
 

@@ -88,7 +88,8 @@ def build_occupancy(
     def samples(source: MeshSource) -> list[Sample]:
         return [Sample(source.id, category_of(source.id), mesh=source.mesh)]
 
-    return run_build(Path(out), [Part(".", settings, samples)], sources, maker, "meshes", workers or Workers())
+    part = Part(".", settings, samples, files=lambda source: [_path(source.id)])
+    return run_build(Path(out), [part], sources, maker, "meshes", workers or Workers())
 
 
 def _path(name: str) -> str:

@@ -124,7 +124,11 @@ class _Maker:
                 for view, camera in enumerate(self.cameras(viewpoints, name))
             ]
 
-        return Part(part_of(viewpoints), settings, samples)
+        def files(source: MeshSource) -> list[str]:
+            pictures = [image_path(source.id, view) for view in range(self.views)]
+            return [*pictures, f"{source.id}/rendering/{FILE_NAME}"]
+
+        return Part(part_of(viewpoints), settings, samples, files)
 
 
 def build_renders(

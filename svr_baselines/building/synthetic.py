@@ -103,7 +103,10 @@ def build_synthetic(
     def samples_of(step: Step) -> list[Sample]:
         return [rows[step.id]]
 
-    part = Part(".", settings, samples_of)
+    def files_of(step: Step) -> list[str]:
+        return [_mesh(step.id), _image(step.id), _points(step.id)]
+
+    part = Part(".", settings, samples_of, files_of)
     summary = run_build(out, [part], steps, maker, "shapes", workers or Workers())
     for subset in sub_trainsets(split.train) if len(split.train) >= needed_samples() else ():
         _write_trainset(out, subset, list(rows.values()), part.to_json())

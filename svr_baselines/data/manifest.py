@@ -6,7 +6,7 @@ import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -20,11 +20,14 @@ __all__ = ["DOCUMENT", "SCHEMA", "TABLE", "Manifest", "Sample", "read_manifest",
 
 SCHEMA = 1  # of both files; readers refuse any other
 TABLE, DOCUMENT = "manifest.csv", "dataset.json"
+CHECKSUMS = "checksums"  # in the document, of the data set's files: a build that goes on there verifies them
 
 _QUOTED = frozenset(',"\r\n')
 
 
-def write_manifest(folder: str | os.PathLike[str], manifest: Manifest) -> None:
+def write_manifest(
+    folder: str | os.PathLike[str], manifest: Manifest, checksums: Mapping[str, int] | None = None
+) -> None:
     """Write ``manifest.csv`` and ``dataset.json`` into a folder; equal manifests give equal bytes.
 
     The table has one row a sample, sorted by id and view, in the columns ``id``, ``category``, ``split``, ``view``,
@@ -35,6 +38,7 @@ def write_manifest(folder: str | os.PathLike[str], manifest: Manifest) -> None:
     Args:
         folder: The dataset's folder. It must be there.
         manifest: What to write.
+        checksums: CRC-32 of the dataset's files by their paths, for the document.
 
     Raises:
         OSError: If the folder can't be written.
@@ -52,7 +56,7 @@ def write_manifest(folder: str | os.PathLike[str], manifest: Manifest) -> None:
 
     folder = Path(folder)
     table = "".join(_format_rows(manifest.samples)).encode("utf-8", "surrogateescape")
-    document = _format_document(manifest).encode()
+    document = _format_document(manifest, checksums).encode()
     # Both take their places once both are whole, the document last: without it there is no dataset.
     with ExitStack() as stack:
         for name, data in ((DOCUMENT, document), (TABLE, table)):
@@ -132,8 +136,8 @@ def _format_row(cells: list[str]) -> str:
     return ",".join(quoted) + "\n"
 
 
-def _format_document(manifest: Manifest) -> str:
-    document = {
+def _format_document(manifest: Manifest, checksums: Mapping[str, int] | None) -> str:
+    document: dict[str, Any] = {
         "schema": SCHEMA,
         "settings": dict(manifest.settings),
         "counts": {
@@ -144,6 +148,8 @@ def _format_document(manifest: Manifest) -> str:
         },
         "skipped": [asdict(item) for item in manifest.skipped],
     }
+    if checksums is not None:
+        document[CHECKSUMS] = dict(checksums)
     try:
         return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:

@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from ds_metrics._files import atomic_write, lock_folder
-from svr_baselines.experiments.jobs import Context, Finished, Job, check_jobs, read_finished, write_finished
+from svr_baselines.experiments.jobs import (
+    Context,
+    Finished,
+    Job,
+    check_jobs,
+    drop_damaged,
+    read_finished,
+    write_finished,
+)
 from svr_baselines.parallel import available_cores
 
 Tell = Callable[[str], None]
@@ -59,6 +67,7 @@ def run_jobs(jobs: Sequence[Job], context: Context, workers: int = 1, tell: Tell
     """
     check_jobs(jobs)
     context.out.mkdir(parents=True, exist_ok=True)
+    drop_damaged(context.out, jobs)
     left = 0
     for job in jobs:  # before any work: what was done with other settings
         left += read_finished(context.out, job) is None

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ds_metrics._files import write_json
+from ds_metrics._files import file_checksum, say_damaged, write_json
 
 FOLDER = "jobs"  # below that of the experiment: a file for each finished job
 
-_SCHEMA = 1
+_SCHEMA = 2  # results of the first had no checksums: those jobs are done again
+# Where a job leaves files, by the argument that names it: of a run, its network; of a data set, all.
+_LEFT = {
+    "distances": "{}",
+    "result": "{}",
+    "run": "{}/best.safetensors",
+    "name": "predictions/{}/*",
+    "folder": "{}/**/*",
+}
 
 
 @dataclass(frozen=True)
@@ -70,10 +80,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Finished:
-    """What a job left."""
+    """What a job left.
+
+    Attributes:
+        result: What it returned.
+        seconds: How long it took.
+        files: CRC-32 of the files that it left, by their paths below the folder of the experiment.
+    """
 
     result: dict[str, Any]
     seconds: float
+    files: Mapping[str, int] = field(default_factory=dict)
 
 
 def result_file(out: Path, job: Job) -> Path:
@@ -82,34 +99,70 @@ def result_file(out: Path, job: Job) -> Path:
 
 
 def read_finished(out: Path, job: Job) -> Finished | None:
-    """The result of a job, or `None` while there is none.
+    """The result of a job, or `None` while there is none, or none that is whole.
 
     Raises:
-        ValueError: If the file is damaged, or the job was done with other settings; the text names the difference.
+        ValueError: If the job was done with other settings, or by a later version; the text names the difference.
     """
     file = result_file(out, job)
+    if not file.is_file():
+        return None
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        checksum = document.pop("crc")
+        if _checksum(document) != checksum:
+            return None
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return None
-    except ValueError as error:
-        raise ValueError(
-            f"{file}: not a readable JSON file ({error}); delete it, and the job is done again."
-        ) from error
-    if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
-        raise ValueError(f"{file}: not a result of schema {_SCHEMA}; delete it, and the job is done again.")
+    if document["schema"] != _SCHEMA:
+        raise ValueError(f"{file}: not a result of schema {_SCHEMA}; delete it, and the job is done again")
     before, now = document["settings"], job.settings()
     if before != now:
         raise ValueError(f"{file}: {job.name} was done with other settings: {_difference(before, now)}.")
-    return Finished(document["result"], document["seconds"])
+    return Finished(document["result"], document["seconds"], document["files"])
 
 
 def write_finished(out: Path, job: Job, finished: Finished) -> None:
-    """Keep the result of a job."""
+    """Keep the result of a job, and the checksums of the files that it left."""
     file = result_file(out, job)
     file.parent.mkdir(parents=True, exist_ok=True)
     document = {"schema": _SCHEMA, "settings": job.settings(), "seconds": finished.seconds, "result": finished.result}
-    write_json(file, document)
+    document["files"] = {name: file_checksum(out / name) for name in _files_left(out, job)}
+    write_json(file, {**document, "crc": _checksum(json.loads(json.dumps(document)))})
+
+
+def drop_damaged(out: Path, jobs: Sequence[Job]) -> None:
+    """Remove results that are damaged, or whose files are: those jobs are done again.
+
+    Raises:
+        ValueError: See `read_finished`.
+    """
+    for job in jobs:
+        file = result_file(out, job)
+        if not file.exists():
+            continue
+        found = read_finished(out, job)
+        if found is None or any(_is_damaged(out / name, checksum) for name, checksum in found.files.items()):
+            say_damaged(file, f"{job.name} and what it left", "made")
+            file.unlink()
+
+
+def _is_damaged(file: Path, checksum: int) -> bool:
+    return not file.is_file() or file_checksum(file) != checksum
+
+
+def _files_left(out: Path, job: Job) -> list[str]:
+    """Files that a job has left, by their paths below the folder of the experiment."""
+    found: list[Path] = []
+    for argument, pattern in _LEFT.items():
+        value = job.arguments.get(argument)
+        if isinstance(value, str) and not Path(value).is_absolute():
+            found += [path for path in out.glob(pattern.format(glob.escape(value))) if path.is_file()]
+    return sorted({path.relative_to(out).as_posix() for path in found})
+
+
+def _checksum(document: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(document, sort_keys=True).encode())
 
 
 def check_jobs(jobs: Sequence[Job]) -> None:

@@ -12,6 +12,14 @@ def add(context, *, name, amount, needs=()):
     return {"value": amount}
 
 
+def leave(context, *, distances, name):
+    """Leave a matrix and a prediction."""
+    for file in (context.out / distances, context.out / "predictions" / name / "b.npy"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("something")
+    return add(context, name=name, amount=1)
+
+
 def fail(context, *, text):
     raise ValueError(text)
 

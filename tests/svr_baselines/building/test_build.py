@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import signal
 import time
@@ -277,3 +278,40 @@ def test_two_processes_at_once_are_refused(start, tmp_path):
 def test_processes_are_counted_from_one(processes):
     with pytest.raises(ValueError, match="`processes` must be an integer of at least 1"):
         Workers(processes)
+
+
+def test_a_damaged_file_alone_is_built_again_and_said(tmp_path, caplog):
+    build(tmp_path / "out")
+    before = tree(tmp_path / "out")
+    (tmp_path / "out" / "3.txt").write_text("8\n")
+    summary = build(tmp_path / "out")
+    assert (summary.built, summary.kept) == (1, 11)
+    assert tree(tmp_path / "out") == before
+    assert caplog.messages == [
+        f"{tmp_path / 'out'} is damaged: 1 of its files, such as 3.txt, are built again",
+    ]
+
+
+def test_damage_of_an_unfinished_build(tmp_path, caplog):
+    out = tmp_path / "out"
+    with pytest.raises(OSError, match="No space left"):
+        build(out, at_seven="full")
+    (out / "3.txt").write_text("")
+    with (out / SCRATCH / "settings.json").open("a") as notes:
+        notes.write('\n["4.tx')  # of a killed process
+    assert build(out).kept == 6
+    build(tmp_path / "other")
+    assert tree(out) == tree(tmp_path / "other")
+    assert len(caplog.messages) == 1
+
+
+def test_files_without_checksums_are_not_trusted(tmp_path, caplog):
+    """Those of an earlier version."""
+    build(tmp_path)
+    before = tree(tmp_path)
+    document = json.loads((tmp_path / "dataset.json").read_text())
+    del document["checksums"]
+    (tmp_path / "dataset.json").write_text(json.dumps(document))
+    assert build(tmp_path).built == 12
+    assert tree(tmp_path) == before
+    assert caplog.messages == [f"{tmp_path} was built without checksums: its files are built again"]

@@ -201,3 +201,14 @@ def test_bad_arguments(meshes, tmp_path, arguments, message):
 
 def test_the_papers_ranges():
     assert RANGES == (0, 15, 30, 45, 60, 75, 90)
+
+
+def test_damaged_files_are_drawn_again(meshes, tmp_path, tree, caplog):
+    out = tmp_path / "out"
+    build_renders(meshes, out, azimuth_ranges=(0, 90), **SMALL)
+    before = tree(out)
+    next((out / "azimuth-0").rglob("*.png")).write_bytes(b"")
+    next((out / "azimuth-90").rglob("rendering_metadata.txt")).write_text("0 0 0 0 0\n")
+    build_renders(meshes, out, azimuth_ranges=(0, 90), **SMALL)
+    assert tree(out) == before
+    assert "is damaged: 2 of its files" in caplog.text

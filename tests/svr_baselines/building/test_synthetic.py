@@ -93,3 +93,13 @@ def test_sub_trainsets_are_manifests_of_the_sets_files(tmp_path, monkeypatch):
 def test_bad_counts(tmp_path, argument):
     with pytest.raises(ValueError, match=f"`{argument}` must be an integer of at least 1"):
         build_synthetic(tmp_path / "out", **{**SMALL, argument: 0})
+
+
+def test_damaged_files_are_built_again(tmp_path):
+    options = {"count": 3, "points": 20, "size": 8, "samples": 1}
+    build_synthetic(tmp_path, **options)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for name in ("meshes/0000.ply", "images/0001.png", "points/0002.npy"):
+        (tmp_path / name).write_bytes(b"nothing")
+    assert build_synthetic(tmp_path, **options).built == 3
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

@@ -77,15 +77,46 @@ def test_a_change_upstream_reaches_what_needs_it(chain):
     assert changed.key() != chain[1].key()
 
 
-def test_a_damaged_result_is_named(tmp_path, chain):
-    run_jobs(chain, Context(tmp_path), tell=silent)
+DAMAGES = {
+    "half of it": lambda file: file.write_text(file.read_text()[:20]),
+    "another number": lambda file: file.write_text(file.read_text().replace('"value": 1', '"value": 7')),
+    "no checksum": lambda file: file.write_text(json.dumps({"schema": 1, "result": {"value": 7}})),
+    "a list": lambda file: file.write_text("[]"),
+    "nested": lambda file: file.write_text("[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_result_is_made_again_and_said(tmp_path, chain, caplog, damage):
+    expected = run_jobs(chain, Context(tmp_path), tell=silent)
     file = result_file(tmp_path, chain[0])
-    file.write_text(file.read_text()[:20])
-    with pytest.raises(ValueError, match=r"first.json: not a readable JSON file .*; delete it, and the job is"):
+    DAMAGES[damage](file)
+    assert run_jobs(chain, Context(tmp_path), tell=silent) == expected
+    assert calls(tmp_path) == ["first", "deep/second", "third", "first"]
+    assert caplog.messages == [f"{file} is damaged: first and what it left are made again"]
+
+
+def test_a_result_of_a_later_version_is_refused(tmp_path, chain, monkeypatch):
+    monkeypatch.setattr("svr_baselines.experiments.jobs._SCHEMA", 3)
+    run_jobs(chain, Context(tmp_path), tell=silent)
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="not a result of schema 2"):
         run_jobs(chain, Context(tmp_path), tell=silent)
-    file.write_text(json.dumps({"schema": 9}))
-    with pytest.raises(ValueError, match="not a result of schema 1"):
-        run_jobs(chain, Context(tmp_path), tell=silent)
+
+
+def test_a_job_whose_files_are_damaged_is_done_again(tmp_path):
+    jobs = [Job("leave", work.leave, {"distances": "matrices/a.npy", "name": "a"})]
+    run_jobs(jobs, Context(tmp_path), tell=silent)
+    for file in ("matrices/a.npy", "predictions/a/b.npy"):
+        (tmp_path / file).write_text("nothing")
+        run_jobs(jobs, Context(tmp_path), tell=silent)
+        assert (tmp_path / file).read_text() == "something"
+    (tmp_path / "matrices/a.npy").unlink()
+    run_jobs(jobs, Context(tmp_path), tell=silent)
+    assert (tmp_path / "matrices/a.npy").exists()
+    assert calls(tmp_path) == ["a"] * 4
+    run_jobs(jobs, Context(tmp_path), tell=silent)
+    assert calls(tmp_path) == ["a"] * 4
 
 
 def test_jobs_of_one_name_and_jobs_before_their_needs_are_refused(tmp_path, chain):
