@@ -15,10 +15,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from ds_metrics._accumulating import RecoveringMetric, joined, own_copy
+from ds_metrics.arguments import check_flag, check_integer
 from ds_metrics.clouds import PackedClouds, cast
 from ds_metrics.clustering import Clustering, Estimator, Solver, cluster
 from ds_metrics.clustering.interval import check_level, confidence_interval
-from ds_metrics.clustering.solvers import check_integer, check_solver
+from ds_metrics.clustering.solvers import check_solver
 from ds_metrics.features import Extractor
 from ds_metrics.measure import Measure, Samples
 from ds_metrics.pairwise import AllPairs, GrowingMatrix, Ranks, check_cluster, memory_bytes
@@ -151,6 +152,7 @@ class DispersionScore(RecoveringMetric):
                     f"Argument `n_clusters` must be 'knee' or a positive integer, but got {n_clusters!r}"
                 ) from None
         check_solver(solver)
+        check_flag("incremental", incremental)
         seed = check_integer("seed", seed, 0, 2**64 - 1)
         memory_bytes(memory_budget)
         check_estimator(estimator)

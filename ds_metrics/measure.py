@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
+from ds_metrics.arguments import check_flag
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds, pack_features
 from ds_metrics.features import Extractor, Images, create_extractor, has_extractor, list_extractors
 from ds_metrics.pairwise.backends import FEATURES, check_backend
@@ -46,6 +47,7 @@ class Measure:
         image_size: int | None = None,
     ) -> None:
         check_backend(backend)
+        check_flag("squared", squared)
         options = {"weights": weights, "pooling": pooling, "image_size": image_size}
         self.extractor: Extractor | None = None
         if distance not in ("chamfer", FEATURES):

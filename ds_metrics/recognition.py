@@ -13,8 +13,8 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ds_metrics._accumulating import own_copy
+from ds_metrics.arguments import check_integer
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
-from ds_metrics.clustering.solvers import check_integer
 from ds_metrics.functional.memorization import memorization_z_score, oracle_nn_distance
 from ds_metrics.functional.recognition import Recognition, recognition_share
 from ds_metrics.pairwise import Ranks
@@ -141,7 +141,7 @@ class RecognitionShare(_AgainstTraining):
         if n_clusters != "knee":
             n_clusters = check_integer("n_clusters", n_clusters, 1, n_train - 1)
         self.n_clusters = n_clusters
-        self.seed = seed
+        self.seed = check_integer("seed", seed, 0, 2**64 - 1)
         self.recognition = None
         self.clustering: Any = None
 

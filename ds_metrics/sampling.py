@@ -37,10 +37,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ds_metrics import clustering
+from ds_metrics.arguments import check_flag, check_integer
 from ds_metrics.clouds import PackedClouds
 from ds_metrics.clustering import Clustering, Estimator, Interval, Solver
 from ds_metrics.clustering.result import largest_first
-from ds_metrics.clustering.solvers import check_integer, check_solver
+from ds_metrics.clustering.solvers import check_solver
 from ds_metrics.clustering.swaps import swap_medoids
 from ds_metrics.pairwise import AllPairs, Nearest, NearestOf, Ranks, memory_bytes, neighbour_distances
 
@@ -149,6 +150,7 @@ class SampledClusters:
 
     def __post_init__(self) -> None:
         check_solver(self.solver)
+        check_flag("squared", self.squared)
         check_integer("seed", self.seed, 0, 2**64 - 1)
         if len(self.x.lengths) < 2:
             raise ValueError(f"Argument `samples` must hold at least 2 samples, but got {len(self.x.lengths)}")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ds_metrics._native import _core
+from ds_metrics.arguments import check_integer
 from ds_metrics.clustering.interval import check_level, confidence_interval
 from ds_metrics.clustering.knee import find_knee
 from ds_metrics.clustering.matrix import DistanceMatrix, as_matrix
@@ -18,7 +19,6 @@ from ds_metrics.clustering.result import Clustering, Curve, Solver
 from ds_metrics.clustering.solvers import (
     MAX_ITER,
     WARM_STARTED,
-    check_integer,
     check_seed,
     check_solver,
     clustering_from,

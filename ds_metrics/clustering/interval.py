@@ -32,9 +32,10 @@ import numpy as np
 import torch
 
 from ds_metrics._native import _core
+from ds_metrics.arguments import check_integer
 from ds_metrics.clustering.matrix import DistanceMatrix, as_matrix
 from ds_metrics.clustering.result import Clustering, Interval
-from ds_metrics.clustering.solvers import check_integer, default_starts, solve
+from ds_metrics.clustering.solvers import default_starts, solve
 
 FEWEST_SAMPLES = 8
 FEWEST_RESAMPLES, MOST_RESAMPLES = 50, 200

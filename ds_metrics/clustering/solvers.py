@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -11,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ds_metrics._native import _core
+from ds_metrics.arguments import check_integer
 from ds_metrics.clustering.libraries import library_medoids, load_estimator
 from ds_metrics.clustering.matrix import DistanceMatrix, as_matrix
 from ds_metrics.clustering.result import Clustering, Solver, largest_first
@@ -157,19 +157,6 @@ def check_solver(solver: str) -> None:
 def check_seed(seed: Any, solver: Solver) -> int:
     """Return ``seed`` as an ``int`` that the solver takes, or raise."""
     return check_integer("seed", seed, 0, 2**64 - 1 if solver in WARM_STARTED else 2**32 - 1)
-
-
-def check_integer(name: str, value: Any, least: int, most: int) -> int:
-    """Return ``value`` as an ``int`` from ``least`` to ``most``, or raise."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"Argument `{name}` must be an integer, but got {value!r}") from None
-    if isinstance(value, bool | np.bool_):
-        raise TypeError(f"Argument `{name}` must be an integer, but got {value!r}")
-    if not least <= number <= most:
-        raise ValueError(f"Argument `{name}` must be from {least} to {most}, but got {number}")
-    return number
 
 
 def _check_options(solver: Solver, **options: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ds_metrics.arguments import check_flag, check_number
 from ds_metrics.clouds import Clouds
 from ds_metrics.functional._nearest import mean_per_cloud, pack_pair, root, squared_distances
 
@@ -40,7 +41,8 @@ def chamfer_distance(
 
     Raises:
         TypeError: If points are not floating point numbers.
-        ValueError: If shapes don't fit, a cloud is empty, or a point is NaN or infinite.
+        ValueError: If shapes don't fit, a cloud is empty, a point is NaN or infinite, a weight is negative or not
+            finite, or squared distances leave the range of the dtype.
 
     Example:
         >>> import torch
@@ -49,8 +51,16 @@ def chamfer_distance(
         >>> chamfer_distance(p1, p2)  # (4 + 5) / 2 + 4
         tensor([8.5000])
     """
+    check_chamfer(w1, w2, squared)
     x, y = pack_pair(p1, p2, ("p1", "p2"), (lengths1, lengths2))
     to_y, to_x = squared_distances(x, y)
     if not squared:
         to_y, to_x = root(to_y), root(to_x)
     return w1 * mean_per_cloud(to_y, x) + w2 * mean_per_cloud(to_x, y)
+
+
+def check_chamfer(w1: float, w2: float, squared: bool) -> None:
+    """Raise ``TypeError`` or ``ValueError`` for options that there are not."""
+    for name, weight in (("w1", w1), ("w2", w2)):
+        check_number(name, weight, "at least 0 and finite", least=0)
+    check_flag("squared", squared)

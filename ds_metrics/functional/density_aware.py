@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ds_metrics.arguments import check_number, check_positive
 from ds_metrics.clouds import Clouds, PackedClouds
 from ds_metrics.functional._nearest import mean_per_cloud, pack_pair, squared_to
 from ds_metrics.pairwise import nearest_points
@@ -69,11 +70,9 @@ def density_aware_chamfer_distance(
 
 
 def check_density(alpha: float, n_lambda: float) -> None:
-    """Raise ``ValueError`` for options out of range."""
-    if not 0 < alpha < float("inf"):
-        raise ValueError(f"Argument `alpha` must be positive, but got {alpha}")
-    if not 0 <= n_lambda < float("inf"):
-        raise ValueError(f"Argument `n_lambda` must be at least 0, but got {n_lambda}")
+    """Raise ``TypeError`` or ``ValueError`` for options that there are not."""
+    check_positive("alpha", alpha)
+    check_number("n_lambda", n_lambda, "at least 0 and finite", least=0)
 
 
 def _one_way(x: PackedClouds, y: PackedClouds, in_y: Tensor, alpha: float, n_lambda: float) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from ds_metrics.arguments import check_flag, check_number
 from ds_metrics.clouds import Clouds, PackedClouds
 from ds_metrics.functional import _transport
 from ds_metrics.functional._nearest import pack_pair, root
@@ -73,7 +74,7 @@ def earth_movers_distance(
         >>> earth_movers_distance(p1, p2), earth_movers_distance(p1, p2, squared=True)  # (0 + 1) / 2
         (tensor([0.5000]), tensor([0.5000]))
     """
-    check_transport(method, tolerance)
+    check_transport(squared, method, tolerance)
     x, y = pack_pair(p1, p2, ("p1", "p2"), (lengths1, lengths2))
     pairs = zip(x.split(), y.split(), strict=True)
     if method == "sinkhorn":
@@ -122,7 +123,7 @@ def earth_movers_bounds(
         >>> bool(lower <= 0.5 <= upper), bool(upper - lower < 0.02)
         (True, True)
     """
-    check_transport("sinkhorn", tolerance)
+    check_transport(squared, "sinkhorn", tolerance)
     x, y = pack_pair(p1, p2, ("p1", "p2"), (lengths1, lengths2))
     with torch.no_grad():
         found = [_entropic(p, q, squared, tolerance)[1] for p, q in zip(x.split(), y.split(), strict=True)]
@@ -131,12 +132,12 @@ def earth_movers_bounds(
     return lower, upper
 
 
-def check_transport(method: str, tolerance: float) -> None:
-    """Raise ``ValueError`` for options that there are not."""
+def check_transport(squared: bool, method: str, tolerance: float) -> None:
+    """Raise ``TypeError`` or ``ValueError`` for options that there are not."""
+    check_flag("squared", squared)
     if method not in get_args(Method):
         raise ValueError(f"Argument `method` must be one of {get_args(Method)}, but got {method!r}")
-    if not 0 < tolerance < 1:
-        raise ValueError(f"Argument `tolerance` must be between 0 and 1, but got {tolerance}")
+    check_number("tolerance", tolerance, "between 0 and 1", above=0, below=1)
 
 
 def _resolve(method: str, x: PackedClouds, y: PackedClouds) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ds_metrics.arguments import check_flag, check_positive
 from ds_metrics.clouds import Clouds, PackedClouds
 from ds_metrics.functional._nearest import mean_per_cloud, pack_pair, squared_distances
 
@@ -41,7 +42,7 @@ def f_score(
 
     Raises:
         TypeError: If points are not floating point numbers.
-        ValueError: If shapes don't fit, a cloud is empty or not finite, or ``radius`` is not positive.
+        ValueError: If shapes don't fit, a cloud is empty or not finite, or ``radius`` or ``eps`` is not positive.
 
     Example:
         >>> import torch
@@ -50,8 +51,7 @@ def f_score(
         >>> f_score(gt, pred), f_score(gt, pred, kaolin_recall=True)  # precision 1, recall 1/2 and 10/11
         (tensor([0.6667]), tensor([0.9524]))
     """
-    if not radius > 0:
-        raise ValueError(f"Argument `radius` must be positive, but got {radius}")
+    check_hits(radius, eps, kaolin_recall)
     gt, pred = pack_pair(gt_points, pred_points, ("gt_points", "pred_points"), (gt_lengths, pred_lengths))
     to_gt, to_pred = squared_distances(pred, gt)
     precision, recall = _hit_share(to_gt, pred, radius), _hit_share(to_pred, gt, radius)
@@ -60,6 +60,13 @@ def f_score(
         misses = (1 - recall) * gt.lengths.to(recall.device)
         recall = hits / (hits + misses).clamp_min(eps)
     return 2 * precision * recall / (precision + recall + eps)
+
+
+def check_hits(radius: float, eps: float, kaolin_recall: bool) -> None:
+    """Raise ``TypeError`` or ``ValueError`` for options that there are not."""
+    check_positive("radius", radius)
+    check_positive("eps", eps)
+    check_flag("kaolin_recall", kaolin_recall)
 
 
 def _hit_share(squared: Tensor, clouds: PackedClouds, radius: float) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ds_metrics.arguments import check_flag, check_number
 from ds_metrics.clouds import Clouds, PackedClouds
 from ds_metrics.functional._nearest import pack_pair, root, squared_distances
 
@@ -52,17 +53,17 @@ def hausdorff_distance(
         >>> hausdorff_distance(p1, p2), hausdorff_distance(p1, p2, directed=True)
         (tensor([2.]), tensor([1.]))
     """
-    check_percentile(percentile)
+    check_hausdorff(directed, percentile)
     x, y = pack_pair(p1, p2, ("p1", "p2"), (lengths1, lengths2))
     to_y, to_x = squared_distances(x, y)
     forth = _percentiles(root(to_y), x, percentile)
     return forth if directed else torch.maximum(forth, _percentiles(root(to_x), y, percentile))
 
 
-def check_percentile(percentile: float) -> None:
-    """Raise ``ValueError`` for what is no percentile of this distance."""
-    if not 0 < percentile <= 100:
-        raise ValueError(f"Argument `percentile` must be above 0 and at most 100, but got {percentile}")
+def check_hausdorff(directed: bool, percentile: float) -> None:
+    """Raise ``TypeError`` or ``ValueError`` for options that there are not."""
+    check_flag("directed", directed)
+    check_number("percentile", percentile, "above 0 and at most 100", above=0, most=100)
 
 
 def _percentiles(distances: Tensor, clouds: PackedClouds, percentile: float) -> Tensor:

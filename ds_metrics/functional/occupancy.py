@@ -7,7 +7,6 @@ References:
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ds_metrics.arguments import check_number
 from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
 from ds_metrics.functional._matrices import as_score
 
@@ -75,11 +75,10 @@ def occupancy_divergence(generated: Clouds, reference: Clouds, resolution: int =
 
 
 def check_grid(resolution: int, radius: float) -> None:
-    """Raise ``ValueError`` for a grid that can't be."""
+    """Raise ``TypeError`` or ``ValueError`` for a grid that can't be."""
     if type(resolution) is not int or not 3 <= resolution <= 512:
         raise ValueError(f"Argument `resolution` must be an integer from 3 to 512, but got {resolution!r}")
-    if not (isinstance(radius, (int, float)) and 0 < radius < math.inf):
-        raise ValueError(f"Argument `radius` must be a positive number, but got {radius!r}")
+    check_number("radius", radius, "a positive number", above=0)
 
 
 def _occupancy(clouds: PackedClouds, resolution: int, radius: float) -> NDArray[np.float64]:

@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ds_metrics.arguments import check_number, check_plain
+from ds_metrics.clouds import as_tensor
+
 
 def occupancy_iou(preds: Tensor | np.ndarray, target: Tensor | np.ndarray, threshold: float = 0.5) -> Tensor:
     r"""Intersection over union of the volumes that two shapes take, from their occupancy at the same places.
@@ -37,6 +40,7 @@ def occupancy_iou(preds: Tensor | np.ndarray, target: Tensor | np.ndarray, thres
         tensor([0.6667])
     """
     for values, name in ((preds, "preds"), (target, "target")):
+        check_plain(name, values)
         if getattr(values, "ndim", 2) != 2:
             raise ValueError(f"Argument `{name}` must have shape (B, Q), but got {tuple(values.shape)}")
     return iou(preds, target, threshold)
@@ -59,15 +63,15 @@ def iou(preds: Tensor | np.ndarray, target: Tensor | np.ndarray, threshold: floa
 
 
 def check_threshold(threshold: float) -> None:
-    """Raise ``ValueError`` for what is no threshold."""
-    if not float("-inf") < threshold < float("inf"):
-        raise ValueError(f"Argument `threshold` must be a finite number, but got {threshold}")
+    """Raise ``TypeError`` or ``ValueError`` for what is no threshold."""
+    check_number("threshold", threshold)
 
 
 def _occupied(values: Tensor | np.ndarray, threshold: float, name: str) -> Tensor:
     """Which places are occupied, of shape ``(B, Q)``."""
+    check_plain(name, values)
     if isinstance(values, np.ndarray) and values.dtype.kind in "bfiu":
-        values = torch.as_tensor(values)
+        values = as_tensor(values)
     if not isinstance(values, Tensor) or not (values.dtype == torch.bool or values.is_floating_point()):
         kind = getattr(values, "dtype", type(values).__name__)
         raise TypeError(f"Argument `{name}` must be a bool or floating point tensor, but got {kind}")

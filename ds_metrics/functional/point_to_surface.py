@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from ds_metrics.arguments import check_flag
 from ds_metrics.clouds import Clouds, pack_clouds
 from ds_metrics.functional._nearest import mean_per_cloud, root
 from ds_metrics.functional._surface import Points, closest_points
@@ -53,6 +54,7 @@ def point_to_surface_distance(
         >>> point_to_surface_distance(points, [triangle])
         tensor([3.5000])
     """
+    check_flag("squared", squared)
     packed = pack_clouds(points, lengths, "points")
     triangles = [_triangles(mesh, index) for index, mesh in enumerate(meshes)]
     if len(triangles) != len(packed.lengths):

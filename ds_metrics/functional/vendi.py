@@ -7,11 +7,10 @@ References:
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
+from ds_metrics.arguments import check_number
 from ds_metrics.functional._matrices import (
     Matrix,
     as_floats,
@@ -104,6 +103,5 @@ def median_scale(distances: Matrix) -> float:
 
 
 def check_scale(scale: float) -> None:
-    """Raise ``ValueError`` for a scale that is not a positive number."""
-    if not (isinstance(scale, (int, float)) and 0 < scale < math.inf):
-        raise ValueError(f"Argument `scale` must be a positive number, but got {scale!r}")
+    """Raise ``TypeError`` or ``ValueError`` for a scale that is not a positive number."""
+    check_number("scale", scale, "a positive number", above=0)

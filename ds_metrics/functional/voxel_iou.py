@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ds_metrics.arguments import check_number, check_plain
 from ds_metrics.clouds import Clouds, pack_clouds
 from ds_metrics.functional.occupancy_iou import iou
 
@@ -39,6 +40,7 @@ def voxel_iou(preds: Tensor, target: Tensor, threshold: float = 0.4) -> Tensor:
         tensor([0.7500])
     """
     for grids, name in ((preds, "preds"), (target, "target")):
+        check_plain(name, grids)
         if isinstance(grids, Tensor) and grids.ndim != 4:
             raise ValueError(f"Argument `{name}` must have shape (B, X, Y, Z), but got {tuple(grids.shape)}")
     return iou(preds, target, threshold)
@@ -65,9 +67,11 @@ def voxelize_clouds(clouds: Clouds, resolution: int, low: float = -1.0, high: fl
         >>> voxelize_clouds(torch.tensor([[[-1.0, -1, -1], [1.0, 1, 0.5]]]), resolution=2).nonzero().tolist()
         [[0, 0, 0, 0], [0, 1, 1, 1]]
     """
-    if not isinstance(resolution, int) or resolution < 1:
+    if type(resolution) is not int or resolution < 1:
         raise ValueError(f"Argument `resolution` must be an integer of at least 1, but got {resolution!r}")
-    if not float("-inf") < low < high < float("inf"):
+    check_number("low", low)
+    check_number("high", high)
+    if not low < high:
         raise ValueError(f"Arguments `low` and `high` must be finite and in order, but got {low} and {high}")
     packed = pack_clouds(clouds)
     points = packed.points.detach()

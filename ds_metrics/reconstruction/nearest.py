@@ -7,10 +7,10 @@ from typing import Any
 from torch import Tensor
 
 from ds_metrics.clouds import Clouds
-from ds_metrics.functional.chamfer import chamfer_distance
+from ds_metrics.functional.chamfer import chamfer_distance, check_chamfer
 from ds_metrics.functional.density_aware import check_density, density_aware_chamfer_distance
-from ds_metrics.functional.f_score import f_score
-from ds_metrics.functional.hausdorff import check_percentile, hausdorff_distance
+from ds_metrics.functional.f_score import check_hits, f_score
+from ds_metrics.functional.hausdorff import check_hausdorff, hausdorff_distance
 from ds_metrics.reconstruction.mean import PairMetric
 
 
@@ -49,6 +49,7 @@ class ChamferDistance(PairMetric):
     higher_is_better = False
 
     def __init__(self, w1: float = 1.0, w2: float = 1.0, squared: bool = True, **kwargs: Any) -> None:
+        check_chamfer(w1, w2, squared)
         super().__init__("chamfer", float(w1), float(w2), squared, **kwargs)
         self.w1 = w1
         self.w2 = w2
@@ -101,8 +102,7 @@ class FScore(PairMetric):
     plot_upper_bound = 1.0
 
     def __init__(self, radius: float = 0.01, eps: float = 1e-8, kaolin_recall: bool = False, **kwargs: Any) -> None:
-        if not radius > 0:
-            raise ValueError(f"Argument `radius` must be positive, but got {radius}")
+        check_hits(radius, eps, kaolin_recall)
         super().__init__("f_score", float(radius), float(eps), kaolin_recall, **kwargs)
         self.radius = radius
         self.eps = eps
@@ -160,7 +160,7 @@ class HausdorffDistance(PairMetric):
     higher_is_better = False
 
     def __init__(self, directed: bool = False, percentile: float = 100.0, **kwargs: Any) -> None:
-        check_percentile(percentile)
+        check_hausdorff(directed, percentile)
         super().__init__("hausdorff", directed, float(percentile), **kwargs)
         self.directed = directed
         self.percentile = percentile

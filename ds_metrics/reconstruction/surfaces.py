@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ds_metrics.arguments import check_flag
 from ds_metrics.clouds import Clouds
 from ds_metrics.functional.normal_consistency import normal_consistency
 from ds_metrics.functional.point_to_surface import Meshes, point_to_surface_distance
@@ -116,6 +117,7 @@ class PointToSurfaceDistance(MeanOverPairs):
     higher_is_better = False
 
     def __init__(self, squared: bool = False, **kwargs: Any) -> None:
+        check_flag("squared", squared)
         super().__init__("point_to_surface", squared, **kwargs)
         self.squared = squared
 

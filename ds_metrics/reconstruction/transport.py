@@ -48,7 +48,7 @@ class EarthMoversDistance(PairMetric):
     higher_is_better = False
 
     def __init__(self, squared: bool = False, method: Method = "auto", tolerance: float = 0.01, **kwargs: Any) -> None:
-        check_transport(method, tolerance)
+        check_transport(squared, method, tolerance)
         super().__init__("earth_movers", squared, method, float(tolerance), **kwargs)
         self.squared = squared
         self.method: Method = method
