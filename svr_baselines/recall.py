@@ -19,6 +19,7 @@ from svr_baselines.data.item_dataset import ItemDataset
 from svr_baselines.data.manifest import Manifest, Sample, write_manifest
 from svr_baselines.data.thumbnails import INPUTS, make_thumbnails
 from svr_baselines.devices import find_device
+from svr_baselines.networks.building import usual_defaults
 from svr_baselines.recognition import cluster_shapes, oracle_nn, retrieval
 from svr_baselines.training.prediction import ARRAY, TARGETS, sort_samples
 
@@ -33,6 +34,7 @@ class _Read(NamedTuple):
     inputs: np.ndarray  # (N, s, s, 3)
 
 
+@usual_defaults()
 def recall(
     method: Method,
     train_set: ItemDataset,

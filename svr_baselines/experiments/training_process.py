@@ -93,7 +93,6 @@ def plan_steps(samples: int, batch_size: int, steps: int) -> dict[str, Any]:
 def _train(job: Mapping[str, Any]) -> None:
     from svr_baselines.training import preset, read_config, train
     from svr_baselines.training.checkpoints import has_checkpoint
-    from svr_baselines.training.fabric import quiet_fabric
     from svr_baselines.training.runs import CONFIG
 
     out = Path(job["out"])
@@ -109,7 +108,6 @@ def _train(job: Mapping[str, Any]) -> None:
     run = out / job["run"]
     if has_checkpoint(run):  # begun on a machine that may have other hardware
         config = replace(config, precision=read_config(run / CONFIG).precision)
-    quiet_fabric()
     if _finished(run) is None:
         train(config, train_set, validation_set, run, resume=has_checkpoint(run), log=_silent, tensorboard=False)
 

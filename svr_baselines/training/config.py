@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
@@ -80,6 +81,7 @@ class TrainingConfig:
             _check(name, isinstance(value := getattr(self, name), str) and value != "", "a name", value)
         for name in _COUNTS:
             check_count(name, getattr(self, name))
+            _check(name, getattr(self, name) <= _MOST, f"at most {_MOST:,}", getattr(self, name))
         for name in ("learning_rate", "decay_factor"):
             _check(name, _is_positive(value := getattr(self, name)), "a positive number", value)
         _check("clip", self.clip is None or _is_positive(self.clip), "a positive number or None", self.clip)
@@ -146,6 +148,9 @@ _COUNTS = (
 )
 
 
+_MOST = 1_000_000
+
+
 def check_names(values: Mapping[str, Any]) -> None:
     """Refuse values that a configuration does not have; the message names those that come near."""
     known = [item.name for item in fields(TrainingConfig)]
@@ -178,4 +183,4 @@ def _is_integer(value: Any, least: float = -math.inf) -> bool:
 
 def _is_positive(value: Any) -> bool:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and math.isfinite(value) and value > 0
+    return number and 0 < value <= sys.float_info.max

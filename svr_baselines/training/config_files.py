@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from svr_baselines.documents import check_regular
 from svr_baselines.training.config import TrainingConfig
 
 
@@ -32,9 +33,10 @@ def read_values(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises:
         OSError: If the file can't be read.
-        ValueError: If the file is neither, or is damaged; the text names the file.
+        ValueError: If the file is no regular one, neither, or damaged; the text names the file.
     """
     path = Path(path)
+    check_regular(path)
     text = path.read_bytes()
     try:
         values = _parser(path.suffix)(text.decode())

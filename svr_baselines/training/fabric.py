@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from svr_baselines.parallel import available_cores
 from svr_baselines.training.config import TrainingConfig
 
 _MODULES = ("lightning_fabric", "lightning.fabric")
@@ -23,29 +25,60 @@ def create_fabric(config: TrainingConfig, loggers: Any = ()) -> Any:
     Raises:
         ValueError: If Fabric can't be imported, or can't serve the configuration.
     """
-    fabric_class = _import().Fabric
+    module = _import()
+    _check_devices(config)
     try:
-        return fabric_class(
-            accelerator=config.accelerator,
-            devices=_devices(config),
-            num_nodes=config.nodes,
-            precision=config.precision,
-            loggers=list(loggers),
-        )
+        with _quiet(module):
+            fabric = module.Fabric(
+                accelerator=config.accelerator,
+                devices=_devices(config),
+                num_nodes=config.nodes,
+                precision=config.precision,
+                loggers=list(loggers),
+            )
     except Exception as error:  # Fabric has exceptions of its own for what a machine lacks
         raise ValueError(f"Fabric can't serve this configuration: {' '.join(str(error).split())}") from error
+    _check_nodes(config, fabric)
+    return fabric
 
 
-def quiet_fabric() -> None:
-    """Keep Fabric from telling the precision of each run: where there are many, they have a line each already."""
-    logging.getLogger(_import().__name__).setLevel(logging.WARNING)
+def check_config(config: TrainingConfig) -> None:
+    """Find out before the work that Fabric is missing, or that this machine can't serve a configuration.
+
+    Raises:
+        ValueError: See `create_fabric`.
+    """
+    create_fabric(config)
+
+
+@contextmanager
+def _quiet(module: Any) -> Iterator[None]:
+    """A block in which Fabric tells neither the precision nor its advice: our lines and errors stand alone."""
+    logger = logging.getLogger(module.__name__)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+def describe(fabric: Any, config: TrainingConfig) -> str:
+    """Where and how a run computes, as a line for people; empty for one process on a CPU in float32."""
+    if (fabric.device.type, fabric.world_size, config.precision) == ("cpu", 1, "32-true"):
+        return ""
+    processes = "one process" if fabric.world_size == 1 else f"{fabric.world_size} processes"
+    return f"Training in {config.precision} on {fabric.device.type}, {processes}."
 
 
 @contextmanager
 def launched(fabric: Any) -> Iterator[None]:
     """Start all processes, and take leave of them after the block."""
     alone = not dist.is_initialized()
-    fabric.launch()
+    with _quiet(_import()):
+        fabric.launch()
     try:
         yield
     finally:
@@ -96,6 +129,31 @@ def _devices(config: TrainingConfig) -> Any:
     if config.devices == "auto" and "LOCAL_WORLD_SIZE" in os.environ:
         return int(os.environ["LOCAL_WORLD_SIZE"])
     return config.devices
+
+
+def _check_devices(config: TrainingConfig) -> None:
+    """On a CPU, Fabric would start any number of processes."""
+    alone = config.accelerator == "cpu" or (config.accelerator == "auto" and not _has_gpu())
+    if config.devices != "auto" and alone and config.devices > available_cores():
+        raise ValueError(
+            f"Argument `devices` must be at most the {available_cores()} cores of this machine, where there is no GPU "
+            f"to train on, but got {config.devices}"
+        )
+
+
+def _has_gpu() -> bool:
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
+def _check_nodes(config: TrainingConfig, fabric: Any) -> None:
+    """Without an address, Fabric would wait for the others on this machine, for ever."""
+    cluster = getattr(fabric.strategy, "cluster_environment", None)
+    started = cluster is None or type(cluster).__name__ != "LightningEnvironment"
+    if config.nodes > 1 and not started and "MASTER_ADDR" not in os.environ:
+        raise ValueError(
+            f"Argument `nodes` must be 1 where neither torchrun, a scheduler nor MASTER_ADDR says where the other "
+            f"machines are, but got {config.nodes}"
+        )
 
 
 def _import() -> Any:

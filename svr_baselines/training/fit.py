@@ -15,10 +15,11 @@ import torch
 from torch.utils.data import Dataset
 
 from svr_baselines.data.items import Item
+from svr_baselines.networks.building import usual_defaults
 from svr_baselines.training.batches import EpochBatches, create_loader, read_batches, set_epoch
 from svr_baselines.training.checkpoints import Checkpoint, save_best, save_checkpoint
 from svr_baselines.training.config import TrainingConfig
-from svr_baselines.training.fabric import agree, create_fabric, launched
+from svr_baselines.training.fabric import agree, create_fabric, describe, launched
 from svr_baselines.training.logs import EpochLog, format_row, open_log, print_line
 from svr_baselines.training.runs import count_workers, describe_data, open_run
 from svr_baselines.training.steps import Stepper
@@ -53,6 +54,7 @@ class Summary:
     rank: int
 
 
+@usual_defaults()
 def train(
     config: TrainingConfig,
     train_set: Dataset[Item],
@@ -103,6 +105,8 @@ def train(
         run = _Run(config, train_set, validation_set, folder, data, fabric, checkpoint)
         if fabric.global_rank == 0:
             log(f"{data['train']} samples for training, {data['validation']} for validation.")
+            if how := describe(fabric, config):
+                log(how)
             if checkpoint is not None:
                 log(f"Going on after epoch {checkpoint.epoch}.")
             run.table = stack.enter_context(open_log(folder, run.epoch, tensorboard))
@@ -136,6 +140,7 @@ class _Run:
         self._loader = create_loader(train_set, self._batches, workers, fabric.device)
         self._validation = Validation(validation_set, config, data["coordinates"], fabric, workers)
         self._stepper = Stepper(config, fabric)
+        self._stepper.check_batches(self._batches.sizes[-1], data)
         self.epoch = self.number = 0
         self.metrics: Mapping[str, float] = {}
         self.best: Mapping[str, float] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ds_metrics._files import atomic_write
+from svr_baselines.documents import check_regular
 from svr_baselines.training.validation import CHAMFER, DISPERSION, SHARE, TRUTH
 
 TABLE = "log.csv"
@@ -106,6 +108,14 @@ def read_log(folder: Path) -> list[dict[str, float]]:
         ValueError: If it is not ours.
     """
     path = folder / TABLE
+    check_regular(path)
+    try:
+        return _read_rows(path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is no table of a run: {error}") from error
+
+
+def _read_rows(path: Path) -> list[dict[str, float]]:
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != COLUMNS:
@@ -118,8 +128,9 @@ def _parse(row: Mapping[str, Any]) -> dict[str, float] | None:
     if None in row or None in row.values() or not row["seconds"]:
         return None
     try:
-        return {name: float(cell) for name, cell in row.items() if cell}
-    except ValueError:
+        values = {name: float(cell) for name, cell in row.items() if cell}
+        return values if values["epoch"] >= 1 and all(map(math.isfinite, values.values())) else None
+    except (ValueError, KeyError):
         return None
 
 

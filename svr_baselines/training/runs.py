@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ds_metrics._files import claim_folder
+from svr_baselines.parallel import available_cores
 from svr_baselines.training.batches import check_items, coordinates_of
 from svr_baselines.training.checkpoints import Checkpoint, has_checkpoint, resume_checkpoint, tidy_up
 from svr_baselines.training.config import TrainingConfig
@@ -18,7 +19,7 @@ from svr_baselines.training.validation import choose_samples
 
 CONFIG = "config.json"  # in the folder of a run
 
-_MOST_WORKERS = 8
+_MOST_WORKERS, _WORKERS_PER_CORE = 8, 8
 _MAY_CHANGE = frozenset({"epochs", "accelerator", "devices", "nodes", "data_workers", "checkpoint_every"})
 
 
@@ -102,6 +103,12 @@ def _check_same(checkpoint: Checkpoint, config: TrainingConfig, data: Mapping[st
 def count_workers(config: TrainingConfig, fabric: Any) -> int:
     """Processes that read the samples of each process."""
     if config.data_workers is not None:
+        most = _WORKERS_PER_CORE * available_cores()
+        if config.data_workers > most:
+            raise ValueError(
+                f"Argument `data_workers` must be at most {most}, {_WORKERS_PER_CORE} a core, but got "
+                f"{config.data_workers}"
+            )
         return config.data_workers
     if fabric.device.type == "cpu":
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +45,32 @@ class Stepper:
             synchronize_batch_norm(self.network, fabric.device)
         self._objective = fabric.setup_module(_Objective(self.network))
         self._optimizer: Any = None
+
+    def check_batches(self, fewest: int, data: Mapping[str, Any]) -> None:
+        """Find out before the first step whether the network can learn from batches of one sample, if there are any.
+
+        Args:
+            fewest: Samples of the smallest batch, over all processes.
+            data: What `describe_data` gives.
+
+        Raises:
+            ValueError: If it can't, as batch norm needs two values of each channel.
+        """
+        if fewest > 1:
+            return
+        tried = copy.deepcopy(self.network).train()
+        weight = next(tried.parameters())
+        try:
+            with torch.random.fork_rng(devices=[]), torch.no_grad(), in_precision(self._fabric):
+                Network.forward(tried, torch.zeros(1, *data["image"], dtype=weight.dtype, device=weight.device))
+        except ValueError as error:
+            if "more than" not in str(error):
+                raise
+            raise ValueError(
+                f"Argument `batch_size` must leave at least 2 samples to each batch, as the batch norm of network "
+                f"{self._config.network!r} needs them, but {self._config.batch_size} cuts {data['train']} samples into "
+                f"batches of {fewest}"
+            ) from error
 
     def start_optimizer(self, rate: float) -> None:
         """Make Adam anew, with nothing in memory."""

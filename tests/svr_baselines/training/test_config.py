@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,11 @@ def test_round_trip(config, suffix, tmp_path_factory):
         ({"clip": -1.0}, "`clip` must be a positive number or None"),
         ({"seed": True}, "`seed` must be an integer"),
         ({"precision": "16"}, "`precision` must be one of"),
+        ({"epochs": 10**12}, "`epochs` must be at most 1,000,000, but got 1000000000000"),
+        ({"passes": 10**12}, "`passes` must be at most 1,000,000"),
+        ({"batch_size": 10**12}, "`batch_size` must be at most 1,000,000"),
+        ({"learning_rate": 10**400}, "`learning_rate` must be a positive number"),
+        ({"clip": float("inf")}, "`clip` must be a positive number or None, but got inf"),
         ({"devices": 0}, "`devices` must be 'auto' or an integer of at least 1, but got 0"),
         ({"devices": "two"}, "`devices`"),
         ({"nodes": 0}, "`nodes`"),
@@ -161,3 +167,33 @@ def test_refuses_to_write_what_toml_lacks(tmp_path):
     assert json.loads((tmp_path / "a.json").read_text())["network_options"] == {"scale": None}
     with pytest.raises(ValueError, match=r"\.yaml"):
         write_config(tmp_path / "a.yaml", config)
+
+
+def test_pipes_and_devices_are_no_configurations(tmp_path):
+    os.mkfifo(tmp_path / "run.toml")
+    with pytest.raises(ValueError, match=r"run.toml must be a regular file, but is a pipe"):
+        read_config(tmp_path / "run.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("run.json", "[" * 100_000),
+        ("run.json", '{"network": "psgn", "network_options": ' + '{"a":' * 100_000),
+        ("run.json", '["psgn"]'),
+        ("run.json", '{"network": ["psgn"]}'),
+        ("run.json", '{"network": "psgn", "decays": {"a": 1}}'),
+        ("run.json", '{"network": "psgn", "network_options": [1]}'),
+        ("run.toml", "network = 1979-05-27"),
+        ("run.toml", 'network = "psgn"\nnetwork_options = {a = 1979-05-27}'),
+        ("run.toml", "a" + ".a" * 5000 + " = 1"),
+        ("run.toml", "network = " + "[" * 50_000),
+    ],
+    ids=str,
+)
+def test_edited_files_are_one_line_that_names_the_file(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    for read in (read_config, load_config):
+        with pytest.raises(ValueError, match=f"{name}: ") as error:
+            read(tmp_path / name)
+        assert "\n" not in str(error.value)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from svr_baselines.training import load_network, read_checkpoint, read_config
+from svr_baselines.training import load_network, predict, read_checkpoint, read_config
 from svr_baselines.training.logs import read_log
 from svr_baselines.training.steps import Stepper
 
@@ -206,3 +206,67 @@ def test_loggers_of_fabric_get_the_values(fit, tmp_path):
     fit(epochs=2, decays=[], loggers=[CSVLogger(tmp_path / "csv", flush_logs_every_n_steps=1)])
     (path,) = (tmp_path / "csv").rglob("metrics.csv")
     assert "chamfer_distance" in path.read_text()
+
+
+@pytest.mark.parametrize(("count", "batch_size", "fewest"), [(3, 1, 1), (3, 2, 1), (1, 5, 1)])
+def test_batches_of_one_sample_are_refused_where_batch_norm_needs_two(fit, tiny, tmp_path, count, batch_size, fewest):
+    message = rf"`batch_size` must leave at least 2 samples .* cuts {count} samples into batches of {fewest}$"
+    with pytest.raises(ValueError, match=message):
+        fit(train_set=tiny.Shapes(count), batch_size=batch_size)
+    assert not list((tmp_path / "run").glob("*.safetensors"))
+
+
+def test_batches_of_one_sample_do_where_batch_norm_has_many_values(fit, tiny):
+    summary, _ = fit(
+        train_set=tiny.Shapes(2, size=64),
+        validation_set=tiny.Shapes(7, size=64),
+        network="foldingnet",
+        network_options={"points": 16, "code": 8, "hidden": 8},
+        batch_size=1,
+        epochs=1,
+        decays=[],
+    )
+    assert summary.steps == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"devices": 10**6}, r"`devices` must be at most the \d+ cores of this machine, .* but got 1000000"),
+        ({"nodes": 2}, "`nodes` must be 1 where neither torchrun, a scheduler nor MASTER_ADDR"),
+        ({"data_workers": 10**6}, r"`data_workers` must be at most \d+, 8 a core, but got 1000000"),
+        ({"accelerator": "cuda"}, "Fabric can't serve this configuration: "),
+    ],
+)
+def test_what_the_machine_has_not_is_refused(fit, changes, message, monkeypatch):
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    if changes == {"accelerator": "cuda"} and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ValueError, match=message):
+        fit(**changes)
+
+
+def test_fabric_is_quiet_and_the_precision_is_in_the_log(fit, caplog):
+    _, lines = fit(precision="bf16-mixed", epochs=1, decays=[])
+    assert lines[1] == "Training in bf16-mixed on cpu, one process."
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("dtype", "device"), [(torch.bfloat16, "cpu"), (torch.float64, "cpu"), (torch.float32, "meta")]
+)
+def test_other_defaults_of_torch_change_no_training_and_no_prediction(fit, tiny, tmp_path, dtype, device):
+    def run(name):
+        summary, _ = fit(name, epochs=1, decays=[])
+        return summary.metrics, np.load(predict(tmp_path / name, tiny.Shapes(4), tmp_path / name / "out"))
+
+    metrics, points = run("usual")
+    torch.set_default_dtype(dtype)
+    torch.set_default_device(device)
+    try:
+        others, moved = run("other")
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    assert metrics == others
+    assert np.array_equal(points, moved)

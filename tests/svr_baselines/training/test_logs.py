@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from svr_baselines.training.logs import COLUMNS, TABLE, EpochLog, format_row, open_log, print_line, read_log
@@ -65,3 +67,24 @@ def test_lines_go_to_stderr(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err == "epoch 1/4  loss 0.500000  CD 0.500000  DS 0.500000, 50 % of the truth  rate 0.5  1.0 s\n"
+
+
+@pytest.mark.parametrize("cell", ["", "nan", "inf", "one", "-3", "1e400"])
+def test_rows_that_were_edited_are_dropped(tmp_path, cell):
+    write(tmp_path / "log.csv", f"{cell},3,0.5,0.5,,,,,0.5,")
+    assert read_log(tmp_path) == []
+
+
+def write(path, row):
+    path.write_text(",".join(COLUMNS) + f"\n{row}\n")
+
+
+def test_what_is_no_table_is_named(tmp_path):
+    for text in (b"\xff\xfe", b'"' + b"a" * 200_000, b"a,b"):
+        (tmp_path / "log.csv").write_bytes(text)
+        with pytest.raises(ValueError, match=r"log.csv"):
+            read_log(tmp_path)
+    (tmp_path / "log.csv").unlink()
+    os.mkfifo(tmp_path / "log.csv")
+    with pytest.raises(ValueError, match=r"log.csv must be a regular file, but is a pipe"):
+        read_log(tmp_path)
