@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,8 +11,6 @@ from ds_cli.options import check_paths, one_line_errors
 
 if TYPE_CHECKING:
     from svr_baselines.data.opening import DataOptions
-
-DATA = "data.json"  # in the folder of a run: what it was trained on, from which predictions take their options
 
 Network = Annotated[str, typer.Argument(help="psgn, foldingnet, atlasnet-sphere, atlasnet-25, occnet, or a plug-in's.")]
 Data = Annotated[
@@ -57,7 +53,7 @@ def train(
         ),
     ] = None,
     clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient; none unless given.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, order and points.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and points.")] = None,
     devices: Annotated[int | None, typer.Option(min=1, help="GPUs or processes a node.")] = None,
     nodes: Annotated[int | None, typer.Option(min=1, help="Machines that take part; 1 unless given.")] = None,
     accelerator: Annotated[
@@ -79,14 +75,18 @@ def train(
     """Train a network to reconstruct shapes from single images; Chamfer distance and DS after each epoch."""
     from ds_cli.progress import progress_bar
     from ds_cli.reading import say
+    from ds_cli.writing import check_folder
     from rich.console import Console
 
+    from ds_metrics._files import write_json
     from svr_baselines.data.occupancy import OccupancyDataset
     from svr_baselines.data.opening import DataOptions, open_data
-    from svr_baselines.networks import find_network
+    from svr_baselines.networks import create_network, find_network
     from svr_baselines.training import load_config, train
     from svr_baselines.training import preset as make_preset
     from svr_baselines.training.checkpoints import has_checkpoint
+    from svr_baselines.training.fabric import check_config
+    from svr_baselines.training.runs import DATA, RunData
 
     find_network(network)
     changes = {
@@ -111,16 +111,22 @@ def train(
     else:
         chosen = load_config(config, len(train_set), network=network, **given)
     console = Console(stderr=True)
-    if int(os.environ.get("LOCAL_RANK", "0")) == 0:  # other processes of the run start here, too
-        for missing in filter(None, str(train_set.missing).splitlines()):
-            say(console, f"left out: {missing}")
     if (network == "occnet") != (occupancy is not None):
         raise ValueError("--occupancy goes with occnet, and occnet with it: a folder of `ds build occupancy`")
+    left_out = [f"left out: {line}" for line in str(train_set.missing).splitlines() if line]
     if occupancy is not None:
         train_set = OccupancyDataset(train_set, occupancy)
-    out.mkdir(parents=True, exist_ok=True)
+    check_config(chosen)
+    create_network(network, **chosen.network_options)
+    check_folder("OUT", out)
     if not has_checkpoint(out):  # a run that is there keeps its own, whether it goes on or is refused
-        _write_data(out, data, images, options)
+        write_json(out / DATA, RunData.of(data, images, options).to_json())
+
+    def log(line: str) -> None:
+        while left_out:  # told once the training begins, as errors before it stand alone
+            say(console, left_out.pop(0))
+        say(console, line)
+
     with progress_bar(console, f"training {network}", "samples") as tell:
         summary = train(
             chosen,
@@ -129,7 +135,7 @@ def train(
             out,
             resume=resume,
             progress=tell,
-            log=lambda line: say(console, line),
+            log=log,
         )
     if summary.rank == 0:
         say(Console(), f"{out}: {network}, {summary.epochs} epochs in {summary.seconds:.0f} s")
@@ -161,21 +167,24 @@ def predict(
     from ds_cli.reading import say
     from rich.console import Console
 
-    from svr_baselines.data.opening import open_data
+    from svr_baselines.data.opening import DataOptions, open_data
     from svr_baselines.training import predict
+    from svr_baselines.training.runs import read_run_data
 
     check_paths(run)
     roles: dict[str, Any] = {"test": "test", "train": "train", "validation": "validation", "all": None}
     if part not in roles:
         raise ValueError(f"--part must be one of {', '.join(roles)}, but got {part!r}")
     folder = run if run.is_dir() else run.parent
-    defaults, known = _read_data(folder)
-    data = data or known.get("data")
-    if data is None:
+    known = read_run_data(folder)
+    if data is None and known is None:
         raise ValueError(f"DATA is missing, and {folder} does not say what the network was trained on")
-    if images is None and known.get("data") == data:
-        images = known.get("images")
-    options = _merge(defaults, views, points, coordinates, background, crop, size)
+    if known is not None and images is None and known.images and data in (None, Path(known.data)):
+        images = Path(known.images)
+    data = data or Path(known.data)  # type: ignore[union-attr]
+    options = _merge(
+        DataOptions() if known is None else known.options, views, points, coordinates, background, crop, size
+    )
     dataset = open_data(data, roles[part], options, images)
     place = out or folder / "predictions"
     console = Console(stderr=True)
@@ -260,26 +269,3 @@ def _parse_crop(text: str) -> int | str | None:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"--crop must be auto, none or a number of pixels, but got {text!r}")
     return int(text)
-
-
-def _write_data(out: Path, data: Path, images: Path | None, options: DataOptions) -> None:
-    from ds_metrics._files import atomic_write
-
-    document = {"data": str(data.resolve()), "images": str(images.resolve()) if images else None}
-    with atomic_write(out / DATA) as temporary:
-        temporary.write_text(json.dumps({**document, "options": options.to_json()}, indent=2) + "\n")
-
-
-def _read_data(folder: Path) -> tuple[DataOptions, dict[str, Path]]:
-    """Options and folders that a run was trained with, where its folder says so."""
-    from svr_baselines.data.opening import DataOptions
-
-    file = folder / DATA
-    if not file.exists():
-        return DataOptions(), {}
-    try:
-        document = json.loads(file.read_text())
-        places = {name: Path(document[name]) for name in ("data", "images") if document[name]}
-        return DataOptions(**document["options"]), places
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{file}: damaged, {error}") from error

@@ -11,12 +11,14 @@ from svr_baselines.data.dataset import ManifestDataset
 from svr_baselines.data.item_dataset import ItemDataset
 from svr_baselines.data.items import Coordinates
 from svr_baselines.data.manifest import TABLE, Manifest, read_manifest
+from svr_baselines.data.points import check_count
 from svr_baselines.data.shapenet import ShapeNet
 
 Role = Literal["train", "validation", "test"]
 
 CLOUDS = "ShapeNetV1PointCloud"  # by which ShapeNet's published layout is known
 _R2N2_CROP = 127
+MOST_POINTS, MOST_PIXELS = 1_000_000, 16_384  # beyond, memory does not do for a single item, or barely
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class DataOptions:
         size: Pixels along each side of the images.
         seed: Seed of what is drawn.
 
+    Raises:
+        ValueError: If a count is not from 1 to a million points or views, or 16,384 pixels.
+
     Example:
         >>> DataOptions(size=64).to_json()["size"]
         64
@@ -44,6 +49,15 @@ class DataOptions:
     crop: int | Literal["auto"] | None = "auto"
     size: int = 224
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        counts = {"points": (self.points, MOST_POINTS), "size": (self.size, MOST_PIXELS)}
+        counts |= {} if self.views is None else {"views": (self.views, MOST_POINTS)}
+        counts |= {"crop": (self.crop, MOST_PIXELS)} if isinstance(self.crop, int) else {}
+        for name, (value, most) in counts.items():
+            check_count(name, value)
+            if value > most:
+                raise ValueError(f"Argument `{name}` must be at most {most:,}, but got {value}")
 
     def to_json(self) -> dict[str, Any]:
         """All options by name."""

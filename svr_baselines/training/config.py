@@ -85,7 +85,7 @@ class TrainingConfig:
         for name in ("learning_rate", "decay_factor"):
             _check(name, _is_positive(value := getattr(self, name)), "a positive number", value)
         _check("clip", self.clip is None or _is_positive(self.clip), "a positive number or None", self.clip)
-        _check("seed", _is_integer(self.seed), "an integer", self.seed)
+        _check("seed", _is_integer(self.seed) and abs(self.seed) < 2**63, "an integer of 64 bits", self.seed)
         _check("precision", self.precision in get_args(Precision), f"one of {get_args(Precision)}", self.precision)
         if self.devices != "auto":
             _check("devices", _is_integer(self.devices, 1), "'auto' or an integer of at least 1", self.devices)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ds_metrics._files import claim_folder
+from svr_baselines.data.opening import DataOptions
+from svr_baselines.documents import read_document
 from svr_baselines.parallel import available_cores
 from svr_baselines.training.batches import check_items, coordinates_of
 from svr_baselines.training.checkpoints import Checkpoint, has_checkpoint, resume_checkpoint, tidy_up
@@ -17,10 +20,44 @@ from svr_baselines.training.config_files import write_config
 from svr_baselines.training.fabric import agree
 from svr_baselines.training.validation import choose_samples
 
-CONFIG = "config.json"  # in the folder of a run
+CONFIG, DATA = "config.json", "data.json"  # in the folder of a run
 
 _MOST_WORKERS, _WORKERS_PER_CORE = 8, 8
 _MAY_CHANGE = frozenset({"epochs", "accelerator", "devices", "nodes", "data_workers", "checkpoint_every"})
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What a run was trained on, from which predictions take their options.
+
+    Attributes:
+        data: Folder of the data.
+        images: Folder of the pictures, where it is another.
+        options: How items are made.
+    """
+
+    data: str
+    options: DataOptions
+    images: str | None = None
+
+    @classmethod
+    def of(cls, data: Path, images: Path | None, options: DataOptions) -> RunData:
+        """Of folders as they are named here and now."""
+        return cls(str(data.resolve()), options, str(images.resolve()) if images else None)
+
+    def to_json(self) -> dict[str, Any]:
+        """As the file has it."""
+        return asdict(self)
+
+
+def read_run_data(folder: Path) -> RunData | None:
+    """What the folder of a run says of its data; `None` where it says nothing.
+
+    Raises:
+        ValueError: If the file is damaged; the text names it.
+    """
+    file = folder / DATA
+    return read_document(file, RunData) if file.exists() else None
 
 
 def describe_data(config: TrainingConfig, train_set: Any, validation_set: Any) -> dict[str, Any]:

@@ -147,3 +147,46 @@ def test_two_processes(data, config, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("psgn, 2 epochs in") == 1
     assert (tmp_path / "run" / "last.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--batch-size", 1], "--batch-size must leave at least 2 samples to each batch, as the batch norm"),
+        (["--batch-size", 10**12], "--batch-size must be at most 1,000,000"),
+        (["--epochs", 10**12], "--epochs must be at most 1,000,000"),
+        (["--points", 10**12], "--points must be at most 1,000,000"),
+        (["--size", 10**6], "--size must be at most 16,384"),
+        (["--crop", 10**6], "--crop must be at most 16,384"),
+        (["--devices", 10**6, "--accelerator", "cpu"], "--devices must be at most the"),
+        (["--nodes", 10**5], "--nodes must be 1 where neither torchrun"),
+        (["--clusters", 10**12], "--clusters must be at most 1,000,000"),
+        (["--seed", 10**30], "--seed must be an integer of 64 bits"),
+    ],
+)
+def test_absurd_sizes_are_one_line_and_nothing_else(data, tmp_path, monkeypatch, options, message):
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    result = run(
+        "train", "psgn", data, tmp_path / "out", "--preset", "quick", *SMALL, "--precision", "bf16-mixed", *options
+    )
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"data": 3, "options": {}}', "data.json: field 'data': expected `str`, got `int`"),
+        ('{"options": {}}', "data.json: object missing required field `data`"),
+        ('{"data": "a", "options": []}', "data.json: field 'options': expected `object`"),
+        ('{"data": "a", "options": {"points": 1e12}}', "data.json: "),
+        ('{"data": "a", "options": {"points": 1000000000000}}', "data.json: field 'options'"),
+        ("[" * 100_000, "data.json"),
+    ],
+)
+def test_edited_data_files_are_one_line(trained, tmp_path, text, message):
+    (tmp_path / "last.safetensors").symlink_to(trained / "last.safetensors")
+    (tmp_path / "data.json").write_text(text)
+    assert message in fails("predict", tmp_path)
