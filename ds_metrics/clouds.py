@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ds_metrics.arguments import check_plain
+
 Clouds: TypeAlias = "Tensor | np.ndarray | Sequence[Tensor | np.ndarray] | PackedClouds"
 
 
-_ROUNDED = 1e-4  # of the extent of samples: rounded by more, their distances are others
+_ROUNDED = 2.5e-5  # of the extent of a sample: rounded by more, what it differs by from others may be lost
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _CHECKED_ROWS = 2**16  # points at a time, so that a check takes little memory beside the points
 _CHECKED_NUMBERS = 2**24  # of feature vectors at a time, so that those in a file are read once
@@ -55,7 +57,9 @@ class PackedClouds(NamedTuple):
         return self.lengths.cumsum(0) - self.lengths
 
 
-def pack_clouds(clouds: Clouds, lengths: Tensor | None = None, name: str = "clouds") -> PackedClouds:
+def pack_clouds(
+    clouds: Clouds, lengths: Tensor | None = None, name: str = "clouds", finite: bool = True
+) -> PackedClouds:
     """Check point clouds and lay them end to end. Gradients flow through.
 
     Args:
@@ -63,9 +67,10 @@ def pack_clouds(clouds: Clouds, lengths: Tensor | None = None, name: str = "clou
             Half precision is computed with in float32. Packed clouds were checked before and come back as they are.
         lengths: Valid points of each padded cloud, of shape ``(B,)``; what lies beyond is ignored.
         name: What error messages call the argument.
+        finite: Whether to look for NaN and infinity; not so where a later step does, see `check_finite`.
 
     Raises:
-        TypeError: If the points are not floating point numbers.
+        TypeError: If the points are not floating point numbers, or masked, sparse or nested tensors.
         ValueError: If a shape is wrong, a cloud is empty, or a point is NaN or infinite.
 
     Example:
@@ -79,11 +84,23 @@ def pack_clouds(clouds: Clouds, lengths: Tensor | None = None, name: str = "clou
         packed = _pack_batch(_as_floats(clouds, name), lengths, name)
     else:
         packed = _pack_list(clouds, lengths, name)
-    if not packed.lengths.all():
-        empty = int((packed.lengths == 0).nonzero()[0])
-        raise ValueError(f"Argument `{name}` must hold clouds of at least one point, but cloud {empty} is empty")
-    _check_finite(packed, name)
+    if finite:
+        check_finite(packed, name)
     return packed
+
+
+def cloud_sizes(clouds: Clouds, packed: PackedClouds) -> list[int]:
+    """How many points each cloud has: where shapes tell, without a look at the lengths, which compilation can't take.
+
+    Args:
+        clouds: As they were given to `pack_clouds`.
+        packed: What it made of them.
+    """
+    if isinstance(clouds, (Tensor, np.ndarray)) and clouds.shape[0] * clouds.shape[1] == len(packed.points):
+        return [clouds.shape[1]] * clouds.shape[0]
+    if isinstance(clouds, (Tensor, np.ndarray, PackedClouds)):
+        return packed.lengths.tolist()
+    return [len(cloud) for cloud in clouds]
 
 
 def cast(clouds: PackedClouds, device: torch.device, dtype: torch.dtype, name: str) -> PackedClouds:
@@ -95,17 +112,34 @@ def cast(clouds: PackedClouds, device: torch.device, dtype: torch.dtype, name: s
     given = clouds.points.detach()
     points = given.to(device, dtype)
     if torch.finfo(dtype).eps > torch.finfo(given.dtype).eps and len(given):
-        largest, extent = float(given.abs().max()), float((given.amax(dim=0) - given.amin(dim=0)).max())
+        largest = float(given.abs().max())
         if largest > torch.finfo(dtype).max:
             raise ValueError(f"Argument `{name}` must hold numbers that fit {dtype}, but they reach {largest:g}")
-        if largest * torch.finfo(dtype).eps > _ROUNDED * extent > 0:
-            warnings.warn(
-                f"Argument `{name}` holds numbers up to {largest:g} that differ by {extent:g}, of which {dtype} loses "
-                "digits that matter: centre them, or call `set_dtype(torch.float64)` on the metric",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+        _warn_of_rounding(clouds, dtype, name)
     return PackedClouds(points, clouds.lengths)
+
+
+def _warn_of_rounding(clouds: PackedClouds, dtype: torch.dtype, name: str) -> None:
+    """Warn where a sample lies so far from the origin that a type loses what it differs by from others."""
+    points, count = clouds.points.detach(), len(clouds.lengths)
+    if (clouds.lengths == 1).all():  # vectors, or single points, which have no extent of their own
+        largest, extent = points.abs().amax()[None], (points.amax(dim=0) - points.amin(dim=0)).max()[None]
+    else:
+        rows = clouds.segments[:, None].expand_as(points)
+        low, high = (points.new_zeros(count, points.shape[1]) for _ in range(2))
+        low = low.scatter_reduce(0, rows, points, "amin", include_self=False)
+        high = high.scatter_reduce(0, rows, points, "amax", include_self=False)
+        largest, extent = torch.maximum(low.abs(), high.abs()).amax(dim=1), (high - low).amax(dim=1)
+    lost = (largest * torch.finfo(dtype).eps > _ROUNDED * extent) & (extent > 0)
+    if lost.any():
+        first = int(lost.nonzero()[0])
+        warnings.warn(
+            f"Argument `{name}` holds numbers up to {float(largest[first]):g} that differ by "
+            f"{float(extent[first]):g}, of which {dtype} loses digits that matter: centre them, or call "
+            "`set_dtype(torch.float64)` on the metric",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def pack_features(features: Clouds, name: str = "features") -> PackedClouds:
@@ -131,11 +165,12 @@ def pack_features(features: Clouds, name: str = "features") -> PackedClouds:
         if (features.lengths != 1).any():
             raise ValueError(f"Argument `{name}` must hold feature vectors, but got point clouds")
         return features
+    check_plain(name, features)
     rows = _as_features(features, name)
     if rows.ndim != 2 or rows.shape[1] == 0:
         raise ValueError(f"Argument `{name}` must have shape (N, D) with D at least 1, but got {tuple(rows.shape)}")
     _check_finite_features(rows.detach(), name)
-    return PackedClouds(rows, torch.ones(len(rows), dtype=torch.int64))
+    return PackedClouds(rows, torch.ones(len(rows), dtype=torch.int64, device="cpu"))
 
 
 def _as_features(features: Clouds, name: str) -> Tensor:
@@ -149,6 +184,7 @@ def _as_features(features: Clouds, name: str) -> Tensor:
 
 
 def _as_floats(points: Tensor | np.ndarray, name: str) -> Tensor:
+    check_plain(name, points)
     tensor: object = points
     if isinstance(points, np.ndarray) and points.dtype.kind == "f" and points.dtype.itemsize <= 8:
         tensor = as_tensor(points)
@@ -165,7 +201,7 @@ def as_tensor(array: np.ndarray) -> Tensor:
     with warnings.catch_warnings():
         # An array that is mapped read-only is welcome: points are only ever read.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.as_tensor(array)
+        return torch.as_tensor(array, device="cpu")
 
 
 def _pack_batch(batch: Tensor, lengths: Tensor | None, name: str) -> PackedClouds:
@@ -173,8 +209,9 @@ def _pack_batch(batch: Tensor, lengths: Tensor | None, name: str) -> PackedCloud
         raise ValueError(f"Argument `{name}` must have shape (B, P, 3), but got {tuple(batch.shape)}")
     size, width = batch.shape[:2]
     if lengths is None:
-        return PackedClouds(batch.reshape(-1, 3), torch.full((size,), width))
-    lengths = torch.as_tensor(lengths).cpu()
+        _check_sizes([width] * size, name)
+        return PackedClouds(batch.reshape(-1, 3), torch.full((size,), width, dtype=torch.int64, device="cpu"))
+    lengths = _as_lengths(lengths, name)
     if lengths.shape != (size,) or lengths.is_floating_point() or lengths.dtype == torch.bool:
         raise ValueError(
             f"Argument `lengths` of `{name}` must be {size} integers, "
@@ -185,8 +222,9 @@ def _pack_batch(batch: Tensor, lengths: Tensor | None, name: str) -> PackedCloud
             f"Argument `lengths` of `{name}` must lie between 1 and {width}, "
             f"but got values from {int(lengths.min())} to {int(lengths.max())}"
         )
-    lengths = lengths.to(torch.int64)
-    mask = torch.arange(width) < lengths[:, None]
+    lengths = lengths.to(torch.int64).contiguous()
+    _check_sizes(lengths.tolist(), name)
+    mask = torch.arange(width, device="cpu") < lengths[:, None]
     return PackedClouds(batch[mask.to(batch.device)], lengths)
 
 
@@ -205,8 +243,28 @@ def _pack_list(clouds: Sequence[Tensor | np.ndarray], lengths: Tensor | None, na
                 f"Argument `{name}` must hold clouds of shape (P, 3), but cloud {index} has shape {tuple(tensor.shape)}"
             )
     if not tensors:
-        return PackedClouds(torch.empty(0, 3), torch.empty(0, dtype=torch.int64))
-    return PackedClouds(torch.cat(tensors), torch.tensor([len(tensor) for tensor in tensors]))
+        none = torch.empty(0, 3, dtype=torch.float32, device="cpu")
+        return PackedClouds(none, torch.empty(0, dtype=torch.int64, device="cpu"))
+    sizes = [len(tensor) for tensor in tensors]
+    _check_sizes(sizes, name)
+    return PackedClouds(torch.cat(tensors), torch.tensor(sizes, dtype=torch.int64, device="cpu"))
+
+
+def _as_lengths(lengths: Tensor, name: str) -> Tensor:
+    check_plain(f"lengths` of `{name}", lengths)
+    try:
+        return torch.as_tensor(lengths, device="cpu")
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(
+            f"Argument `lengths` of `{name}` must be a tensor of integers, but got {type(lengths).__name__}"
+        ) from None
+
+
+def _check_sizes(sizes: list[int], name: str) -> None:
+    if 0 in sizes:
+        raise ValueError(
+            f"Argument `{name}` must hold clouds of at least one point, but cloud {sizes.index(0)} is empty"
+        )
 
 
 def _check_finite_features(rows: Tensor, name: str) -> None:
@@ -230,7 +288,8 @@ def _not_finite(numbers: Tensor) -> Tensor:
     return ~torch.isfinite(numbers)
 
 
-def _check_finite(packed: PackedClouds, name: str) -> None:
+def check_finite(packed: PackedClouds, name: str) -> None:
+    """Raise ``ValueError`` for clouds with NaN or infinity, saying which."""
     points = packed.points.detach()
     if not all(bool(torch.isfinite(rows).all()) for rows in torch.split(points, _CHECKED_ROWS)):
         bad = ~torch.isfinite(points).all(dim=1)

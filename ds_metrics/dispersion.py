@@ -289,7 +289,10 @@ class DispersionScore(RecoveringMetric):
 
     def _empty_parts(self) -> dict[str, Tensor]:
         width, dtype = self._row_on_ranks()
-        empty = torch.empty(0, width, dtype=dtype), torch.empty(0, dtype=torch.int64)
+        empty = (
+            torch.empty(0, width, dtype=dtype, device=self.device),
+            torch.empty(0, dtype=torch.int64, device=self.device),
+        )
         return dict(zip(self._state, empty, strict=True))
 
     def _row_on_ranks(self) -> tuple[int, torch.dtype]:

@@ -185,7 +185,7 @@ class SetMetric(RecoveringMetric):
     ) -> SetDistances:
         train = self.train_set
         if train is not None:
-            train = PackedClouds(train.points.to(preds.points.device, preds.points.dtype), train.lengths)
+            train = cast(train, preds.points.device, preds.points.dtype, "train")
         return SetDistances(
             preds,
             target,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ds_metrics._native import _core
+from ds_metrics.arguments import check_plain
 
 SYMMETRY_TOLERANCE = 1e-5
 _BLOCK = 256
@@ -43,6 +44,7 @@ def as_matrix(distances: Any) -> DistanceMatrix:
 
 
 def _as_float32(distances: Any) -> NDArray[np.float32]:
+    check_plain("distances", distances)
     if hasattr(distances, "detach"):
         distances = distances.detach().cpu()
         if distances.is_floating_point():  # numpy has no bfloat16

@@ -35,7 +35,8 @@ class Extractor:
     optimizer.
 
     Args:
-        network: Takes RGB images ``(B, 3, image_size, image_size)``, float32 in [0, 1], and returns ``(B, D)``.
+        network: Takes RGB images ``(B, 3, image_size, image_size)`` in [0, 1], in the type of its weights, or float32
+            where it has none or of several types, and returns ``(B, D)``.
         name: What results call it.
         image_size: Pixels to which all images are resized, see `ds_metrics.features.as_rgb`.
         batch_size: Images at once; by default as many as memory allows, up to what speeds it up.
@@ -120,16 +121,38 @@ class Extractor:
 
     def _extract(self, images: Sequence[Tensor], device: torch.device) -> Tensor:
         """Features of a part; of none, those of a black image, as only the network knows how many there are."""
-        batch = as_rgb([image.to(device) for image in images or [torch.zeros(3, 1, 1)]], self.image_size)
-        features = self.network(batch)
+        batch = as_rgb(
+            [image.to(device) for image in images or [torch.zeros(3, 1, 1, dtype=torch.float32, device="cpu")]],
+            self.image_size,
+        )
+        features = self._run(batch)
         if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(batch):
             got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
             raise ValueError(f"Extractor {self.name!r} must return ({len(batch)}, d) features, but returned {got}")
+        if not features.is_floating_point():
+            raise ValueError(
+                f"Extractor {self.name!r} must return floating point features, but returned {features.dtype}"
+            )
         if features.dtype != torch.float16:
             features = features.float()
         if not torch.isfinite(features).all():
             raise ValueError(f"Extractor {self.name!r} must return finite features, but returned NaN or infinity")
         return features
+
+    def _run(self, batch: Tensor) -> Any:
+        """What the network makes of images in the type of its weights."""
+        dtypes = {value.dtype for value in self.network.state_dict().values() if value.is_floating_point()}
+        if len(dtypes) == 1:
+            batch = batch.to(next(iter(dtypes)))
+        try:
+            return self.network(batch)
+        except RuntimeError as error:
+            if len(dtypes) < 2:
+                raise
+            found = ", ".join(sorted(map(str, dtypes)))
+            raise ValueError(
+                f"Extractor {self.name!r} can't run with weights of several types ({found}): convert it to one"
+            ) from error
 
     def _fitting(self, device: torch.device) -> int:
         if device.type == "cpu":

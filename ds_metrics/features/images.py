@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ds_metrics.arguments import check_plain
+
 Images: TypeAlias = "Tensor | np.ndarray | Sequence[Tensor | np.ndarray]"
 
 _ROUNDING = 1e-4  # beyond [0, 1], as resizing and half precision leave it; what is farther out is another convention
@@ -31,6 +33,7 @@ def check_images(images: Images, name: str = "images") -> list[Tensor]:
         >>> [tuple(image.shape) for image in check_images([torch.rand(3, 8, 8), torch.zeros(1, 2, 4)])]
         [(3, 8, 8), (1, 2, 4)]
     """
+    check_plain(name, images)
     if isinstance(images, (Tensor, np.ndarray)):
         if images.ndim != 4:
             raise ValueError(f"Argument `{name}` must have shape (B, 3, H, W), but got {tuple(images.shape)}")
@@ -56,6 +59,7 @@ def as_rgb(images: Sequence[Tensor], size: int) -> Tensor:
 
 
 def _check(image: Tensor | np.ndarray, index: int, name: str) -> Tensor:
+    check_plain(name, image)
     if not isinstance(image, (Tensor, np.ndarray)):
         raise TypeError(f"Argument `{name}` must hold tensors or arrays, but image {index} is {type(image).__name__}")
     tensor = image.detach() if isinstance(image, Tensor) else _as_tensor(image, index, name)

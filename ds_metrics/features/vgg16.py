@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -52,15 +53,26 @@ class VGG16(nn.Module):
         super().__init__()
         if pooling not in get_args(Pooling):
             raise ValueError(f"Argument `pooling` must be one of {get_args(Pooling)}, but got {pooling!r}")
-        loaded = load_weights(weights)
+        with torch.device("cpu"):  # whatever the default is
+            loaded = load_weights(weights)
         self.pooling = pooling
         self.features = _layers()
-        self.register_buffer("mean", torch.tensor(loaded.mean).view(3, 1, 1))
-        self.register_buffer("std", torch.tensor(loaded.std).view(3, 1, 1))
+        self.register_buffer("mean", torch.tensor(loaded.mean, dtype=torch.float32, device="cpu").view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(loaded.std, dtype=torch.float32, device="cpu").view(3, 1, 1))
         self.features.load_state_dict({name.removeprefix("features."): value for name, value in loaded.values.items()})
         convolutions: Any = self.features  # older stubs of torch lack this overload
         convolutions.to(memory_format=torch.channels_last)  # half as fast again on a CPU
         self.requires_grad_(False).eval()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> VGG16:
+        """Move to another device; its type stays float32, on which its features are defined, whatever holds it."""
+
+        def move(tensor: Tensor) -> Tensor:
+            moved = fn(tensor)
+            return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
+
+        super()._apply(move, *args, **kwargs)  # type: ignore[no-untyped-call]
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """Features ``(B, D)`` of RGB images ``(B, 3, H, W)`` in [0, 1]: float32 if pooled, else float16.
@@ -87,5 +99,5 @@ def _layers() -> nn.Sequential:
     for (index, _), (before, after) in zip(LAYERS, pairwise(sizes), strict=True):
         if index > len(layers):
             layers.append(nn.MaxPool2d(2))
-        layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True)]
+        layers += [nn.Conv2d(before, after, 3, padding=1, device="cpu", dtype=torch.float32), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ds_metrics.arguments import check_plain
 from ds_metrics.clouds import as_tensor
 
 Matrix: TypeAlias = "Tensor | np.ndarray"
@@ -83,7 +84,8 @@ def check_sizes(d_gr: Tensor, d_gg: Tensor | None = None, d_rr: Tensor | None = 
 
 def as_score(value: Tensor | float) -> Tensor:
     """A scalar tensor, float32."""
-    return torch.as_tensor(value).to(torch.float32)
+    score = value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64, device="cpu")
+    return score.to(torch.float32)
 
 
 def mean(values: Tensor) -> Tensor:
@@ -92,6 +94,8 @@ def mean(values: Tensor) -> Tensor:
 
 
 def as_floats(values: Matrix, name: str) -> Tensor:
+    """Floating point numbers as a tensor without gradient, float32 at least."""
+    check_plain(name, values)
     tensor: object = as_tensor(values) if isinstance(values, np.ndarray) and values.dtype.kind == "f" else values
     if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
         kind = getattr(values, "dtype", type(values).__name__)

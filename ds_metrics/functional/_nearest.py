@@ -10,10 +10,18 @@ from ds_metrics.pairwise import nearest_points
 
 
 def pack_pair(
-    p: Clouds, q: Clouds, names: tuple[str, str], lengths: tuple[Tensor | None, Tensor | None] = (None, None)
+    p: Clouds,
+    q: Clouds,
+    names: tuple[str, str],
+    lengths: tuple[Tensor | None, Tensor | None] = (None, None),
+    finite: bool = True,
 ) -> tuple[PackedClouds, PackedClouds]:
-    """Check two batches of clouds that are compared one to one."""
-    x, y = pack_clouds(p, lengths[0], names[0]), pack_clouds(q, lengths[1], names[1])
+    """Check two batches of clouds that are compared one to one.
+
+    Unless ``finite``, NaN and infinity are left to `nearest_points`, which any transform of a function can take.
+    """
+    x = pack_clouds(p, lengths[0], names[0], finite)
+    y = pack_clouds(q, lengths[1], names[1], finite)
     if len(x.lengths) != len(y.lengths):
         raise ValueError(
             f"Arguments `{names[0]}` and `{names[1]}` must hold equally many clouds, "
@@ -27,13 +35,13 @@ def pack_pair(
     return x, y
 
 
-def squared_distances(x: PackedClouds, y: PackedClouds) -> tuple[Tensor, Tensor]:
+def squared_distances(x: PackedClouds, y: PackedClouds, names: tuple[str, str]) -> tuple[Tensor, Tensor]:
     """Squared distance of each point of ``x[b]`` to the nearest of ``y[b]``, and of each of ``y[b]`` to ``x[b]``.
 
     Shapes ``(T_x,)`` and ``(T_y,)``. Differentiable in both: the neighbour is found without gradient, its distance
-    is plain arithmetic.
+    is plain arithmetic. NaN, infinity, and scales whose squares leave the range of the dtype are refused.
     """
-    in_y, in_x = nearest_points(x, y)
+    in_y, in_x = nearest_points(x, y, names=names, needs_squares=True)
     return squared_to(x.points, y.points, in_y), squared_to(y.points, x.points, in_x)
 
 

@@ -52,8 +52,9 @@ def chamfer_distance(
         tensor([8.5000])
     """
     check_chamfer(w1, w2, squared)
-    x, y = pack_pair(p1, p2, ("p1", "p2"), (lengths1, lengths2))
-    to_y, to_x = squared_distances(x, y)
+    names = "p1", "p2"
+    x, y = pack_pair(p1, p2, names, (lengths1, lengths2), finite=False)
+    to_y, to_x = squared_distances(x, y, names)
     if not squared:
         to_y, to_x = root(to_y), root(to_x)
     return w1 * mean_per_cloud(to_y, x) + w2 * mean_per_cloud(to_x, y)

@@ -64,8 +64,9 @@ def density_aware_chamfer_distance(
         tensor([0.7500])
     """
     check_density(alpha, n_lambda)
-    x, y = pack_pair(p1, p2, ("p1", "p2"), (lengths1, lengths2))
-    in_y, in_x = nearest_points(x, y)
+    names = "p1", "p2"
+    x, y = pack_pair(p1, p2, names, (lengths1, lengths2), finite=False)
+    in_y, in_x = nearest_points(x, y, names=names, needs_squares=True)
     return (_one_way(x, y, in_y, alpha, n_lambda) + _one_way(y, x, in_x, alpha, n_lambda)) / 2
 
 
@@ -77,6 +78,7 @@ def check_density(alpha: float, n_lambda: float) -> None:
 
 def _one_way(x: PackedClouds, y: PackedClouds, in_y: Tensor, alpha: float, n_lambda: float) -> Tensor:
     near = torch.exp(-alpha * squared_to(x.points, y.points, in_y))
-    counts = torch.bincount(in_y, minlength=len(y.points)).index_select(0, in_y).to(near.dtype)
+    counts = torch.zeros(len(y.points), dtype=in_y.dtype, device=in_y.device)
+    counts = counts.index_add(0, in_y, torch.ones_like(in_y)).index_select(0, in_y).to(near.dtype)
     ratio = (x.lengths.double() / y.lengths).to(near)
     return 1 - ratio * mean_per_cloud(near / counts**n_lambda, x)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ds_metrics import clustering
+from ds_metrics.arguments import check_plain
+from ds_metrics.clouds import as_tensor
 from ds_metrics.clustering import Solver
 from ds_metrics.features import Extractor
 from ds_metrics.measure import Measure, Samples
@@ -99,7 +101,8 @@ def dispersion_score(
             raise ValueError("Argument `lengths` goes with padded point clouds, not with a distance matrix")
         if estimator == "sampled":
             raise ValueError("Argument `estimator` is 'sampled', which takes samples, not a distance matrix")
-        distances = torch.as_tensor(samples)
+        check_plain("samples", samples)
+        distances = as_tensor(samples) if isinstance(samples, np.ndarray) else samples
         return _as_score(clustering.cluster(distances, n_clusters, solver=solver, seed=seed), distances)
     rows = measure.pack(samples, lengths, "samples")
     found = cluster_samples(

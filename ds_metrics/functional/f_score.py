@@ -52,8 +52,9 @@ def f_score(
         (tensor([0.6667]), tensor([0.9524]))
     """
     check_hits(radius, eps, kaolin_recall)
-    gt, pred = pack_pair(gt_points, pred_points, ("gt_points", "pred_points"), (gt_lengths, pred_lengths))
-    to_gt, to_pred = squared_distances(pred, gt)
+    names = "gt_points", "pred_points"
+    gt, pred = pack_pair(gt_points, pred_points, names, (gt_lengths, pred_lengths), finite=False)
+    to_pred, to_gt = squared_distances(gt, pred, names)
     precision, recall = _hit_share(to_gt, pred, radius), _hit_share(to_pred, gt, radius)
     if kaolin_recall:
         hits = precision * pred.lengths.to(precision.device)

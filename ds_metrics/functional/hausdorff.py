@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ds_metrics.arguments import check_flag, check_number
-from ds_metrics.clouds import Clouds, PackedClouds
+from ds_metrics.clouds import Clouds, cloud_sizes
 from ds_metrics.functional._nearest import pack_pair, root, squared_distances
 
 
@@ -54,10 +54,11 @@ def hausdorff_distance(
         (tensor([2.]), tensor([1.]))
     """
     check_hausdorff(directed, percentile)
-    x, y = pack_pair(p1, p2, ("p1", "p2"), (lengths1, lengths2))
-    to_y, to_x = squared_distances(x, y)
-    forth = _percentiles(root(to_y), x, percentile)
-    return forth if directed else torch.maximum(forth, _percentiles(root(to_x), y, percentile))
+    names = "p1", "p2"
+    x, y = pack_pair(p1, p2, names, (lengths1, lengths2), finite=False)
+    to_y, to_x = squared_distances(x, y, names)
+    forth = _percentiles(root(to_y), cloud_sizes(p1, x), percentile)
+    return forth if directed else torch.maximum(forth, _percentiles(root(to_x), cloud_sizes(p2, y), percentile))
 
 
 def check_hausdorff(directed: bool, percentile: float) -> None:
@@ -66,11 +67,11 @@ def check_hausdorff(directed: bool, percentile: float) -> None:
     check_number("percentile", percentile, "above 0 and at most 100", above=0, most=100)
 
 
-def _percentiles(distances: Tensor, clouds: PackedClouds, percentile: float) -> Tensor:
+def _percentiles(distances: Tensor, sizes: list[int], percentile: float) -> Tensor:
     """Percentile of the points' distances in each cloud, of shape ``(N,)``."""
-    parts = PackedClouds(distances, clouds.lengths).split()
-    if not parts:
+    if not sizes:
         return distances
+    parts = torch.split(distances, sizes)
     return torch.stack([_percentile(part, percentile) for part in parts])
 
 

@@ -81,7 +81,7 @@ def prdc(d_gg: Matrix, d_gr: Matrix, d_rr: Matrix, nearest_k: int = 5) -> PRDC:
     return PRDC(
         precision=mean((balls > 0).float()),
         recall=mean(recalled.float()),
-        density=mean(balls / nearest_k),
+        density=mean(balls.float() / nearest_k),
         coverage=mean((gr.amin(dim=0) < radii_r).float()),
     )
 

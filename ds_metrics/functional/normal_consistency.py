@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from ds_metrics.clouds import Clouds, PackedClouds, pack_clouds
+from ds_metrics.clouds import Clouds, PackedClouds, check_finite, cloud_sizes, pack_clouds
 from ds_metrics.functional._nearest import mean_per_cloud, pack_pair
 from ds_metrics.pairwise import nearest_points
+from ds_metrics.pairwise.nearest import laid_end_to_end
 
 
 def normal_consistency(
@@ -51,29 +54,28 @@ def normal_consistency(
         >>> normal_consistency(points, points, up, tilted)
         tensor([0.8000])
     """
-    x, y = pack_pair(p1, p2, ("p1", "p2"), (lengths1, lengths2))
-    of_x = _directions(pack_clouds(normals1, lengths1, "normals1"), x, "1")
-    of_y = _directions(pack_clouds(normals2, lengths2, "normals2"), y, "2")
-    in_y, in_x = nearest_points(x, y)
+    names = "p1", "p2"
+    x, y = pack_pair(p1, p2, names, (lengths1, lengths2), finite=False)
+    of_x = _directions(normals1, pack_clouds(normals1, lengths1, "normals1", finite=False), p1, x, "1")
+    of_y = _directions(normals2, pack_clouds(normals2, lengths2, "normals2", finite=False), p2, y, "2")
+    in_y, in_x = nearest_points(x, y, names=names)
     return (_agreement(of_x, of_y, in_y, x) + _agreement(of_y, of_x, in_x, y)) / 2
 
 
-def _directions(normals: PackedClouds, clouds: PackedClouds, which: str) -> Tensor:
+def _directions(given: Clouds, normals: PackedClouds, points: Clouds, clouds: PackedClouds, which: str) -> Tensor:
     """Normals of length 1, of shape ``(T, 3)``."""
-    if normals.lengths.tolist() != clouds.lengths.tolist():
+    sizes = cloud_sizes(given, normals), cloud_sizes(points, clouds)
+    if sizes[0] != sizes[1]:
         raise ValueError(
             f"Arguments `normals{which}` and `p{which}` must hold as many normals as points, "
-            f"but got {normals.lengths.tolist()} and {clouds.lengths.tolist()}"
+            f"but got {sizes[0]} and {sizes[1]}"
         )
     if normals.points.device != clouds.points.device:
         raise ValueError(
             f"Arguments `normals{which}` and `p{which}` must be on one device, "
             f"but got {normals.points.device} and {clouds.points.device}"
         )
-    largest = normals.points.detach().abs().amax(dim=1, keepdim=True)
-    if not largest.all():
-        zero = int(clouds.segments[(largest == 0)[:, 0]][0])
-        raise ValueError(f"Argument `normals{which}` must hold directions, but cloud {zero} has a normal of length 0")
+    largest: Tensor = _largest(normals.points.detach(), normals.lengths, f"normals{which}")
     scaled = normals.points / largest  # whose squares neither vanish nor overflow
     lengths: Tensor = torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
     return scaled / lengths
@@ -82,3 +84,40 @@ def _directions(normals: PackedClouds, clouds: PackedClouds, which: str) -> Tens
 def _agreement(normals: Tensor, others: Tensor, nearest: Tensor, clouds: PackedClouds) -> Tensor:
     cosines = (normals * others.index_select(0, nearest)).sum(dim=1)
     return mean_per_cloud(cosines.abs().clamp(max=1), clouds)
+
+
+def _largest_checked(normals: Tensor, lengths: Tensor, name: str) -> Tensor:
+    """The largest coordinate of each normal, ``(T, 1)``."""
+    check_finite(PackedClouds(normals, lengths), name)
+    largest = normals.abs().amax(dim=1, keepdim=True)
+    if not largest.all():
+        zero = int(PackedClouds(normals, lengths).segments[(largest == 0)[:, 0]][0])
+        raise ValueError(f"Argument `{name}` must hold directions, but cloud {zero} has a normal of length 0")
+    return largest
+
+
+# An operator for the reasons that the search for the nearest is one.
+_largest: Any = torch.library.custom_op(
+    "ds_metrics::largest_of_normals",
+    _largest_checked,
+    mutates_args=(),
+    schema="(Tensor normals, Tensor lengths, str name) -> Tensor",
+)
+
+
+@_largest.register_fake  # type: ignore[untyped-decorator]
+def _shape(normals: Tensor, lengths: Tensor, name: str) -> Tensor:
+    return normals.new_empty(len(normals), 1)
+
+
+def _over_batch(
+    info: Any, in_dims: tuple[int | None, ...], normals: Tensor, lengths: Tensor, name: str
+) -> tuple[Tensor, int]:
+    parts = [
+        laid_end_to_end(part, dim, info.batch_size) for part, dim in zip((normals, lengths), in_dims, strict=False)
+    ]
+    return _largest(*parts, name).unflatten(0, (info.batch_size, -1)), 0
+
+
+if hasattr(_largest, "register_vmap"):  # from torch 2.5 on
+    _largest.register_vmap(_over_batch)

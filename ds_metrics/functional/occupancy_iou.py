@@ -59,7 +59,7 @@ def iou(preds: Tensor | np.ndarray, target: Tensor | np.ndarray, threshold: floa
     if not union.all():
         empty = int((union == 0).nonzero()[0])
         raise ValueError(f"Arguments `preds` and `target` must not both be empty, but sample {empty} is")
-    return (first & second).sum(dim=1) / union
+    return (first & second).sum(dim=1).float() / union.float()
 
 
 def check_threshold(threshold: float) -> None:

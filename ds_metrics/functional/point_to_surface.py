@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from ds_metrics.arguments import check_flag
+from ds_metrics.arguments import check_flag, check_plain
 from ds_metrics.clouds import Clouds, pack_clouds
 from ds_metrics.functional._nearest import mean_per_cloud, root
 from ds_metrics.functional._surface import Points, closest_points
@@ -78,6 +78,8 @@ def _triangles(mesh: tuple[ArrayLike | Tensor, ArrayLike | Tensor], index: int) 
     """Corners of a checked mesh, of shape ``(F, 3, 3)``."""
     if not isinstance(mesh, Sequence) or len(mesh) != 2:
         raise ValueError(f"Argument `meshes` must hold pairs (vertices, faces), but mesh {index} is none")
+    for part in mesh:
+        check_plain("meshes", part)
     vertices, faces = map(_as_array, mesh)
     for name, array, kinds in (("vertices", vertices, "fiu"), ("faces", faces, "iu")):
         if array.ndim != 2 or array.shape[1] != 3 or len(array) == 0 or array.dtype.kind not in kinds:

@@ -97,7 +97,9 @@ class LowerBounds:
         """Distance from every corner to the nearest point of each cloud, ``(B, V)``, float64."""
         count, corners = len(clouds.lengths), self._grid.corners
         if self._corners_of[0] != count:  # prepared once for all blocks of one size
-            queries = PackedClouds(corners.repeat(count, 1), torch.full((count,), len(corners)))
+            queries = PackedClouds(
+                corners.repeat(count, 1), torch.full((count,), len(corners), dtype=torch.int64, device="cpu")
+            )
             self._corners_of = count, self._backend.prepare(queries)
         index = self._backend.nearest(self._corners_of[1], prepared).view(count, -1)
         index += clouds.offsets.to(index.device)[:, None]
@@ -125,7 +127,7 @@ class Grid:
             first, last = np.zeros(3), np.ones(3)
         self._low: list[float] = (first * self._step).tolist()
         self._cells: list[int] = (last - first).astype(int).tolist()
-        numbers = [torch.arange(n + 1, dtype=torch.float64) for n in self._cells]
+        numbers = [torch.arange(n + 1, dtype=torch.float64, device="cpu") for n in self._cells]
         axes = [low + self._step * number for low, number in zip(self._low, numbers, strict=True)]
         corners = torch.cartesian_prod(*axes)
         self.corners = corners.to(points.dtype).to(points.device)

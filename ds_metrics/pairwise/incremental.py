@@ -79,7 +79,7 @@ class GrowingMatrix:
 
     def _catch_up(self) -> None:
         batches = self._batches[len(self._batches) - self._waiting :]
-        lengths = torch.cat([torch.empty(0, dtype=torch.int64), *(batch.lengths for batch in batches)])
+        lengths = torch.cat([torch.empty(0, dtype=torch.int64, device="cpu"), *(batch.lengths for batch in batches)])
         if len(lengths):
             rows = [batch.points for batch in batches]
             clouds = PackedClouds(torch.cat(rows) if len(rows) > 1 else rows[0], lengths)

@@ -103,7 +103,7 @@ class Ranks:
         self, values: list[NDArray[np.float32]], shares: list[list[Tile]]
     ) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
         length = max(_entries(share) for share in shares)
-        buffer = torch.zeros(length, dtype=torch.float32)
+        buffer = torch.zeros(length, dtype=torch.float32, device="cpu")
         if values:
             flat = torch.from_numpy(np.concatenate([value.ravel() for value in values]))
             buffer[: len(flat)] = flat
