@@ -47,8 +47,7 @@ def experiment(
     report: Annotated[bool, typer.Option(help="Write report.html, too.")] = True,
 ) -> None:
     """Repeat an experiment of the paper, test its claim, and draw its figures."""
-    from ds_cli.reading import parse_numbers, say
-    from rich.console import Console
+    from ds_cli.reading import parse_numbers
 
     from svr_baselines.experiments import Options, plan_experiment
 
@@ -57,13 +56,18 @@ def experiment(
         raise ValueError(f"--seeds must be numbers such as 1,2,3 or 1:3, but got {seeds!r}")
     options = Options(preset, data, None if networks is None else networks.split(","), numbers, clusters)  # type: ignore[arg-type]
     plan = plan_experiment(name, options)
-    stderr = Console(stderr=True)
-    for line in plan.protocol.differs:
-        say(stderr, f"unlike the paper: {line}")
-    run(plan, out, workers, accelerator, devices, report)
+    run(plan, out, workers, accelerator, devices, report, tell_differences=True)
 
 
-def run(plan: Plan, out: Path, workers: int | None, accelerator: str, devices: int, report: bool) -> None:
+def run(
+    plan: Plan,
+    out: Path,
+    workers: int | None,
+    accelerator: str,
+    devices: int,
+    report: bool,
+    tell_differences: bool = False,
+) -> None:
     """Do an experiment, and say what came of it."""
     from ds_cli.reading import say
     from ds_cli.report import write_page
@@ -71,6 +75,7 @@ def run(plan: Plan, out: Path, workers: int | None, accelerator: str, devices: i
     from rich.console import Console
 
     from svr_baselines.experiments import RESULTS, Context, run_experiment
+    from svr_baselines.experiments.checks import check_experiment
     from svr_baselines.parallel import available_cores
 
     _check_packages(report)
@@ -79,6 +84,9 @@ def run(plan: Plan, out: Path, workers: int | None, accelerator: str, devices: i
     context = Context(out, cores, accelerator, devices)
     stdout, stderr = Console(), Console(stderr=True)
     chosen = workers or (1 if _has_gpu(accelerator) else cores)
+    check_experiment(plan, context, chosen)
+    for line in plan.protocol.differs if tell_differences else ():
+        say(stderr, f"unlike the paper: {line}")
     try:
         conclusion = run_experiment(plan, context, chosen, lambda line: say(stderr, line))
     except KeyboardInterrupt as interrupt:

@@ -7,7 +7,7 @@
 - `jobs`, `graph`: pieces of work that are done once, by any number of processes; `work`: what they do;
   `training_process`: trainings among them.
 - `verdict`: the test of a claim; `tables`, `figures`: how it is shown.
-- `running`: all of it in turn.
+- `checks`: what can be known before the first job; `running`: all of it in turn.
 """
 
 from svr_baselines.experiments.jobs import Context

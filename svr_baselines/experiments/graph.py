@@ -33,8 +33,10 @@ Tell = Callable[[str], None]
 
 _CLAIMS = "jobs/.claims"  # a folder for each job, which is what is locked; and why jobs failed
 _FAILURE = "failure.txt"
+_LATEST, _STOP = "latest.txt", "stop.txt"  # beside them: why the latest job failed, if it did; why all ends
 # Libraries that start threads when they are imported read these.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_OWN = frozenset({"run", "name", "result"})  # arguments that are no other job's: failures are alike but for them
 _POLL = 0.5  # seconds between two looks at what others are doing
 
 
@@ -48,8 +50,8 @@ class _Task:
 def run_jobs(jobs: Sequence[Job], context: Context, workers: int = 1, tell: Tell = print) -> dict[str, dict[str, Any]]:
     """Do all jobs that are not finished yet.
 
-    A job that fails does not end the others: all that does not need it is done before the error is raised. The next
-    call tries it again.
+    A job that fails does not end the others: all that does not need it is done before the error is raised. But where
+    two in a row fail for the same reason, no other is begun. The next call tries them again.
 
     Args:
         jobs: Each after those that it needs.
@@ -72,6 +74,8 @@ def run_jobs(jobs: Sequence[Job], context: Context, workers: int = 1, tell: Tell
     for job in jobs:  # before any work: what was done with other settings
         left += read_finished(context.out, job) is None
         _failure_file(context.out, job).unlink(missing_ok=True)
+    for name in (_LATEST, _STOP):
+        (context.out / _CLAIMS / name).unlink(missing_ok=True)
     share = max(1, context.processes // workers)
     task = _Task(tuple(jobs), replace(context, processes=share), max(1, available_cores() // workers))
     with _helpers(task, min(workers, left) - 1):
@@ -84,6 +88,8 @@ def _collect(jobs: Sequence[Job], out: Path) -> dict[str, dict[str, Any]]:
     if failures:
         name, text = next(iter(failures.items()))
         more = f"; {len(failures) - 1} more failed, such as {list(failures)[1]}" if len(failures) > 1 else ""
+        if (out / _CLAIMS / _STOP).exists():
+            more += "; no other was begun, as two in a row failed for one reason"
         raise ValueError(f"{name}: {text}{more}")
     found = {job.name: read_finished(out, job) for job in jobs}
     return {name: finished.result for name, finished in found.items() if finished is not None}
@@ -94,6 +100,8 @@ def _work(task: _Task, tell: Tell) -> None:
     finished: set[str] = set()
     with _threads(task.threads):
         while waiting := _waiting(task.jobs, task.context.out, finished):
+            if (task.context.out / _CLAIMS / _STOP).exists():
+                return
             ready = [job for job in waiting if finished.issuperset(other.name for other in job.needs)]
             if not any(_attempt(job, task, finished, tell) for job in ready):
                 time.sleep(_POLL)
@@ -130,18 +138,34 @@ def _attempt(job: Job, task: _Task, finished: set[str], tell: Tell) -> bool:
         begun = time.monotonic()
         try:
             result = job(task.context)
-        except (ValueError, OSError, RuntimeError) as error:
-            with atomic_write(_failure_file(out, job)) as temporary:
-                temporary.write_text(str(error) or type(error).__name__, encoding="utf-8")
-            tell(f"{job.name} failed: {error}")
+        except (ValueError, OSError, RuntimeError, MemoryError) as error:
+            _fail(out, job, str(error) or type(error).__name__)
+            tell(f"{job.name} failed")  # why is said at the end, once
             return True
         seconds = round(time.monotonic() - begun, 3)
+        (out / _CLAIMS / _LATEST).unlink(missing_ok=True)
         write_finished(out, job, Finished(result, seconds))
     finally:
         os.close(lock)
     _waiting(task.jobs, out, finished)  # what others have finished counts, too
     tell(f"{len(finished)} of {len(task.jobs)}  {job.name}  {seconds:.1f} s")
     return True
+
+
+def _fail(out: Path, job: Job, reason: str) -> None:
+    """Keep why a job failed, and have all processes stop if the one before it failed for the same reason."""
+    _write(_failure_file(out, job), reason)
+    for argument in _OWN & job.arguments.keys():
+        reason = reason.replace(str(job.arguments[argument]), "")
+    latest = out / _CLAIMS / _LATEST
+    if latest.exists() and latest.read_text(encoding="utf-8") == reason:
+        _write(out / _CLAIMS / _STOP, reason)
+    _write(latest, reason)
+
+
+def _write(file: Path, text: str) -> None:
+    with atomic_write(file) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _failure_file(out: Path, job: Job) -> Path:

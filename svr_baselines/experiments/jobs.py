@@ -9,9 +9,12 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from ds_metrics._files import file_checksum, say_damaged, write_json
+from svr_baselines.documents import check_document
 
 FOLDER = "jobs"  # below that of the experiment: a file for each finished job
 
@@ -24,6 +27,16 @@ _LEFT = {
     "name": "predictions/{}/*",
     "folder": "{}/**/*",
 }
+
+
+@dataclass
+class _Kept:
+    """What the file of a finished job holds, beside its schema."""
+
+    settings: dict[str, Any]
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
+    result: dict[str, Any]
+    files: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -114,8 +127,9 @@ def read_finished(out: Path, job: Job) -> Finished | None:
             return None
     except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
         return None
-    if document["schema"] != _SCHEMA:
+    if document.get("schema") != _SCHEMA:
         raise ValueError(f"{file}: not a result of schema {_SCHEMA}; delete it, and the job is done again")
+    check_document(document, _Kept, str(file))
     before, now = document["settings"], job.settings()
     if before != now:
         raise ValueError(f"{file}: {job.name} was done with other settings: {_difference(before, now)}.")

@@ -294,7 +294,10 @@ def choose_networks(options: Options, default: Sequence[str]) -> tuple[str, ...]
 
     chosen = tuple(dict.fromkeys(options.networks or default))
     for network in chosen:
-        find_network(network)
+        try:
+            find_network(network)
+        except ValueError as error:
+            raise ValueError(f"Argument `networks`: {error}") from error
         if network == "occnet":
             raise ValueError("Argument `networks`: occnet learns from occupancies, which experiments do not build.")
     return chosen

@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 
 from svr_baselines.training.presets import QUICK_OPTIONS
 
+_MOST_SEEDS = 1000
+
 PresetName = Literal["paper", "quick"]
 
 NETWORKS = ("psgn", "foldingnet", "atlasnet-sphere", "atlasnet-25")  # of the paper, in the order of its table 1
@@ -26,7 +28,7 @@ class Options:
         clusters: Clusters of input and output DS; `None` for the preset's.
 
     Raises:
-        ValueError: If there is no such preset, or no such number of clusters.
+        ValueError: If there is no such preset, no such number of clusters, or a network or seed is named twice.
     """
 
     preset: PresetName = "quick"
@@ -40,6 +42,14 @@ class Options:
             raise ValueError(f"Argument `preset` must be one of {get_args(PresetName)}, but got {self.preset!r}.")
         if self.clusters is not None and self.clusters < 1:
             raise ValueError(f"Argument `clusters` must be at least 1, but got {self.clusters}.")
+        for name, chosen in (("networks", self.networks), ("seeds", self.seeds)):
+            if chosen is not None and (not chosen or len(set(chosen)) < len(chosen)):
+                raise ValueError(f"Argument `{name}` must name each once, and one at least, but got {list(chosen)}")
+        for seed in self.seeds or ():
+            if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+                raise ValueError(f"Argument `seeds` must be integers from 0, of 64 bits, but got {seed!r}")
+        if len(self.seeds or ()) > _MOST_SEEDS:
+            raise ValueError(f"Argument `seeds` must be at most {_MOST_SEEDS:,}, but got {len(self.seeds or ())}")
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,19 @@ REAL: Mapping[str, Protocol] = {
         ),
     ),
 }
+
+
+def check_clusters(clusters: int, shapes: int, part: str) -> None:
+    """Refuse as many clusters as there are shapes, or more.
+
+    Raises:
+        ValueError: If there are.
+    """
+    if shapes <= clusters:
+        raise ValueError(
+            f"Argument `clusters` must be less than the number of shapes, but got {clusters} for the {shapes} of the "
+            f"{part} part."
+        )
 
 
 def choose_protocol(options: Options, protocols: Mapping[str, Protocol]) -> Protocol:

@@ -14,10 +14,11 @@ import numpy as np
 from ds_metrics._files import atomic_write, write_json
 from svr_baselines.data.opening import Role
 from svr_baselines.experiments import work
+from svr_baselines.experiments.checks import check_experiment
 from svr_baselines.experiments.graph import Tell, run_jobs
 from svr_baselines.experiments.jobs import Context, read_finished
 from svr_baselines.experiments.plan import Conclusion, Plan
-from svr_baselines.experiments.protocol import Options
+from svr_baselines.experiments.protocol import Options, check_clusters
 from svr_baselines.versions import package_versions
 
 EXPERIMENTS = ("synthetic", "more-images", "more-shapes", "more-views")
@@ -61,9 +62,10 @@ def run_experiment(plan: Plan, context: Context, workers: int = 1, tell: Tell = 
 
     Raises:
         OSError: If the folder can't be written.
-        ValueError: If the folder holds this experiment with other settings, the data have too few shapes for the
-            clusters, or a job fails.
+        ValueError: If this machine can't do what is planned, see `check_experiment`, the folder holds this experiment
+            with other settings, the data have too few shapes for the clusters, or a job fails.
     """
+    check_experiment(plan, context, workers)
     if building := plan.building():
         run_jobs(building, context, workers, tell)
     _check_sizes(plan, context.out)
@@ -89,11 +91,7 @@ def _check_sizes(plan: Plan, out: Path) -> None:
         key = json.dumps([data, options, part])
         if key not in sizes:
             sizes[key] = len(work.open_part(out, data, options, part))
-        if sizes[key] <= clusters:
-            raise ValueError(
-                f"Argument `clusters` must be less than the number of shapes, but got {clusters} for the "
-                f"{sizes[key]} of the {part} part."
-            )
+        check_clusters(clusters, sizes[key], part)
 
 
 def _document(plan: Plan, out: Path, conclusion: Conclusion) -> dict[str, Any]:

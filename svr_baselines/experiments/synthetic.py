@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from svr_baselines.building.subsets import image_series, shape_series
+from svr_baselines.building.subsets import image_series, shape_series, split_indices
 from svr_baselines.experiments import figures, work
 from svr_baselines.experiments.jobs import Job
 from svr_baselines.experiments.plan import Conclusion, Plan, Row, Table, choose_networks, make_arm, scores_of
-from svr_baselines.experiments.protocol import QUICK_NETWORKS, Options, Protocol, choose_protocol
+from svr_baselines.experiments.protocol import QUICK_NETWORKS, Options, Protocol, check_clusters, choose_protocol
 from svr_baselines.experiments.tables import scores_table
 from svr_baselines.experiments.verdict import Verdict, judge
 
@@ -17,6 +17,7 @@ IMAGES, SHAPES = "more dispersed images", "more dispersed shapes"
 SERIES = {IMAGES: image_series(), SHAPES: shape_series()}
 
 _FOLDER = "data/synthetic"
+_TRAINED_ON = 20  # samples of a sub-trainset
 _CLAIM = (
     "More dispersed training images push networks to recognition: their output DS falls. More dispersed training "
     "shapes push them to reconstruction: their output DS rises."
@@ -58,6 +59,8 @@ def plan(options: Options, series: Mapping[str, Sequence[str]] | None = None, pr
     if options.data is not None:
         raise ValueError(f"Argument `data`: the synthetic experiment builds its own, but got {str(options.data)!r}.")
     chosen = protocol or choose_protocol(options, PROTOCOLS)
+    for part, size in (("test", len(split_indices().test)), ("train", _TRAINED_ON)):
+        check_clusters(chosen.clusters, size, part)
     build = Job(
         "data/synthetic",
         work.build_synthetic_set,

@@ -116,6 +116,16 @@ def test_missing_packages_are_named_before_the_work(tmp_path, monkeypatch):
         (["synthetic", "--seeds", "one"], "--seeds must be numbers such as 1,2,3 or 1:3, but got 'one'"),
         (["synthetic", "--preset", "slow"], "must be one of"),
         (["synthetic", "--networks", "psgnn"], "psgn"),
+        (["synthetic", "--networks", "psgn,psgn"], "--networks must name each once"),
+        (["synthetic", "--networks", "psgn,"], "--networks"),
+        (["synthetic", "--seeds", "1,1"], "--seeds must name each once"),
+        (["synthetic", "--seeds", "1:99999999999"], "--seeds must be"),
+        (["synthetic", "--seeds", "9" * 30], "--seeds must be integers from 0, of 64 bits"),
+        (["synthetic", "--clusters", "100000"], "--clusters must be less than the number of shapes"),
+        (["synthetic", "--clusters", "20"], "got 20 for the 20 of the train part"),
+        (["synthetic", "--workers", "100000"], "--workers must be at most"),
+        (["synthetic", "--devices", "1000000", "--accelerator", "cpu"], "--devices must be at most the"),
+        (["synthetic", "--accelerator", "abacus"], "--accelerator can't be 'abacus' here"),
     ],
 )
 def test_bad_options_are_one_line(tmp_path, arguments, text):
@@ -127,3 +137,28 @@ def test_the_demo_is_three_trainings(tmp_path, monkeypatch):
     monkeypatch.setattr(ds_cli.experiment, "run", lambda plan, out, **options: asked.update(plan=plan, out=out))
     assert run("demo", "--out", tmp_path / "demo").exit_code == 0
     assert [arm.step for arm in asked["plan"].arms] == ["S1I1", "S1I8", "S1I8", "S8I8"]
+
+
+def test_nothing_is_begun_or_told_without_the_gpu_that_was_asked_for(tmp_path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    result = run("experiment", "synthetic", "--out", tmp_path / "out", "--accelerator", "cuda", "--no-report")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("ds: Option --accelerator can't be 'cuda' here")
+    assert len(result.stderr.splitlines()) == 1
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_disk_without_room_and_a_folder_without_meshes_are_told_before_the_work(tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    from svr_baselines.experiments import checks
+
+    (tmp_path / "meshes").mkdir()
+    said = fails("experiment", "more-images", "--data", tmp_path / "meshes", "--out", tmp_path / "out", "--no-report")
+    assert "no meshes in this folder" in said
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**6))
+    said = fails("experiment", "synthetic", "--out", tmp_path / "out", "--accelerator", "cpu", "--no-report")
+    assert "--out must be on a disk with room for the networks of 45 trainings" in said

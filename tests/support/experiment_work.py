@@ -24,6 +24,10 @@ def fail(context, *, text):
     raise ValueError(text)
 
 
+def fail_in(context, *, run):
+    raise ValueError(f"{run} holds no network")
+
+
 def wait_for(context, *, file, name):
     """End when a file is there: by then another process must have made it."""
     (context.out / f"{name}.here").touch()

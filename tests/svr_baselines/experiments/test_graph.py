@@ -207,3 +207,40 @@ def test_a_job_that_another_process_holds_is_waited_for(tmp_path):
     results = run_jobs([held, release], Context(tmp_path), tell=silent)
     assert process.wait() == 0
     assert results["held"] == {"found": True}
+
+
+def test_the_same_failure_twice_in_a_row_ends_the_run_and_keeps_what_is_finished(tmp_path):
+    bad = [Job(f"bad-{i}", work.fail, {"text": "no GPU for it"}) for i in range(4)]
+    told = []
+    message = r"^bad-0: no GPU for it; 1 more failed, such as bad-1; no other was begun, as two in a row failed for one"
+    with pytest.raises(ValueError, match=message):
+        run_jobs([job("before"), *bad, job("after")], Context(tmp_path), tell=told.append)
+    assert calls(tmp_path) == ["before"]
+    assert told[1:] == ["bad-0 failed", "bad-1 failed"]
+    assert set(run_jobs([job("before"), job("after")], Context(tmp_path), tell=silent)) == {"before", "after"}
+
+
+def test_failures_that_differ_but_for_the_names_of_jobs_are_the_same(tmp_path):
+    bad = [Job(f"bad-{i}", work.fail_in, {"run": f"runs/{i}"}) for i in range(3)]
+    with pytest.raises(ValueError, match="two in a row failed"):
+        run_jobs(bad, Context(tmp_path), tell=silent)
+
+
+def test_what_works_between_failures_lets_the_run_go_on(tmp_path):
+    bad = [Job(f"bad-{i}", work.fail, {"text": "it is Tuesday"}) for i in range(2)]
+    with pytest.raises(ValueError, match=r"^bad-0: it is Tuesday; 1 more failed, such as bad-1$"):
+        run_jobs([bad[0], job("between"), bad[1], job("after")], Context(tmp_path), tell=silent)
+    assert calls(tmp_path) == ["between", "after"]
+
+
+def test_a_result_of_other_types_is_named(tmp_path, chain):
+    from svr_baselines.experiments import jobs
+
+    run_jobs(chain[:1], Context(tmp_path), tell=silent)
+    file = result_file(tmp_path, chain[0])
+    whole = json.loads(file.read_text())
+    for field, value in (("settings", 3), ("result", []), ("seconds", "one"), ("files", [1]), ("seconds", None)):
+        document = {name: kept for name, kept in whole.items() if name != "crc"} | {field: value}
+        file.write_text(json.dumps({**document, "crc": jobs._checksum(document)}))
+        with pytest.raises(ValueError, match=rf"first.json: field '{field}': expected"):
+            run_jobs(chain[:1], Context(tmp_path), tell=silent)
