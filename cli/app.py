@@ -13,6 +13,7 @@ from ds_cli.options import (
     Json,
     Memory,
     Normalize,
+    OneLineGroup,
     Points,
     Seed,
     SkipBad,
@@ -26,6 +27,7 @@ from ds_cli.train import predict, recall, train
 
 app = typer.Typer(
     help="Does a 3D reconstruction network reconstruct, or does it recite? The Dispersion Score tells.",
+    cls=OneLineGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

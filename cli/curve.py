@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ds_cli.evaluate import SCORE_LABEL
 from ds_cli.progress import pairs_progress
-from ds_cli.reading import Reading, parse_numbers, say, tell_skipped
+from ds_cli.reading import MOST_NUMBERS, Reading, parse_numbers, say, shorten, tell_skipped
 from ds_cli.tables import print_curves
 from ds_cli.writing import check_file, check_folder, check_json, write_figure, write_json
 from rich.console import Console
@@ -68,7 +68,8 @@ def parse_grid(text: str) -> list[int]:
     """Numbers of clusters from ``"1:100"``, both ends included, or ``"1,2,5"``."""
     grid = parse_numbers(text)
     if not grid or grid[0] < 1 or sorted(set(grid)) != grid:
-        raise ValueError(f"--clusters must be ascending numbers such as '1:100' or '1,2,5,10', but got {text!r}")
+        numbers = f"ascending numbers such as '1:100' or '1,2,5,10', at most {MOST_NUMBERS:,}"
+        raise ValueError(f"--clusters must be {numbers}, but got {shorten(text)}")
     return grid
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ds_cli.progress import pairs_progress
-from ds_cli.reading import Reading, say, tell_skipped
+from ds_cli.reading import Reading, say, shorten, tell_skipped
 from ds_cli.tables import print_scores
 from ds_cli.writing import check_folder, check_json, write_figure, write_json
 from rich.console import Console
@@ -18,6 +18,7 @@ from svr_baselines.dispersion import Dispersion, Resources, Scoring
 from svr_baselines.evaluation import Evaluation, evaluate
 from svr_baselines.selection import Available, select_metrics
 
+_DIGITS = 18  # of a number of clusters
 CHAMFER_LABEL = "Chamfer distance (sum of means of squares)"
 SCORE_LABEL = "Dispersion Score (mean distance to the medoid)"
 
@@ -102,9 +103,9 @@ def parse_clusters(text: str) -> int | str:
     """``"knee"`` or a number of clusters."""
     if text == "knee":
         return text
-    if text.lstrip("-").isdecimal() and int(text) >= 1:
+    if text.isdecimal() and len(text) <= _DIGITS and int(text) >= 1:
         return int(text)
-    raise ValueError(f"--clusters must be 'knee' or an integer of at least 1, but got {text!r}")
+    raise ValueError(f"--clusters must be 'knee' or an integer of at least 1, but got {shorten(text)}")
 
 
 def parse_confidence(text: str) -> float | None:
@@ -116,7 +117,7 @@ def parse_confidence(text: str) -> float | None:
     except ValueError:
         level = float("nan")
     if not 0 < level < 1:
-        raise ValueError(f"--confidence must be 'none' or between 0 and 1, such as 0.95, but got {text!r}")
+        raise ValueError(f"--confidence must be 'none' or between 0 and 1, such as 0.95, but got {shorten(text)}")
     return level
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from ds_cli.evaluate import check_outputs, report
 from ds_cli.progress import pairs_progress, progress_bar
-from ds_cli.reading import parse_numbers
+from ds_cli.reading import MOST_NUMBERS, parse_numbers, shorten
 from rich.console import Console
 
 from ds_metrics.features import Extractor, create_extractor
 from svr_baselines.data import ImageSet, read_images
+from svr_baselines.data.points import check_count, check_memory
 from svr_baselines.devices import find_device
 from svr_baselines.dispersion import Resources, Scoring
 from svr_baselines.evaluation import evaluate_images
@@ -39,6 +40,9 @@ class ImageReading:
 
     def extractor(self) -> Extractor:
         """The extractor, on its device."""
+        check_count("size", self.size)
+        # Of VGG16, the widest layer before and after its activation; of others, the pixels.
+        check_memory("size", self.size**2 * (512 if self.features == "vgg16" else 12), "the features of one image")
         options = {"weights": self.weights, "pooling": self.pooling, "image_size": self.size}
         return create_extractor(self.features, **options, device=find_device(self.device))
 
@@ -83,5 +87,6 @@ def parse_views(text: str | None) -> list[int] | None:
         return None
     views = parse_numbers(text)
     if not views or min(views) < 0:
-        raise ValueError(f"--views must be numbers such as '0', '1,5' or '1:23', but got {text!r}")
+        numbers = f"numbers such as '0', '1,5' or '1:23', at most {MOST_NUMBERS:,}"
+        raise ValueError(f"--views must be {numbers}, but got {shorten(text)}")
     return views

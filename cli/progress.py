@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from ds_cli.terminal import printable
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -27,6 +28,7 @@ LOG_SECONDS = 30.0  # between two lines of progress where there is no terminal
 @contextmanager
 def progress_bar(console: Console, label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     """A bar with rate and time left on a terminal, lines now and then elsewhere; fed by ``tell(done, total)``."""
+    label = printable(label)
     if not console.is_terminal:
         yield _Log(console, label, unit)
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ds_cli.progress import progress_bar
+from ds_cli.terminal import printable
 from rich.console import Console
 
 from svr_baselines.data import ImageSet, ShapeSet, read_shapes
@@ -14,6 +15,8 @@ from svr_baselines.data.folders import count_others
 from svr_baselines.data.formats import SUFFIXES
 from svr_baselines.data.reader import Side
 from svr_baselines.parallel import available_cores
+
+MOST_NUMBERS = 100_000  # in an option that takes several
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,18 @@ class Reading:
 
 
 def parse_numbers(text: str) -> list[int]:
-    """Numbers from ``"1:100"``, both ends included, or ``"1,2,5"``; none from another text."""
+    """Numbers from ``"1:100"``, both ends included, or ``"1,2,5"``; none from another text, or from one of too many.
+
+    Example:
+        >>> parse_numbers("1:3"), parse_numbers("1,x"), parse_numbers("1:99999999999")
+        ([1, 2, 3], [], [])
+    """
     first, colon, last = text.partition(":")
     try:
-        return list(range(int(first), int(last) + 1)) if colon else [int(part) for part in text.split(",")]
+        numbers = range(int(first), int(last) + 1) if colon else [int(part) for part in text.split(",")]
     except ValueError:
         return []
+    return [] if numbers[MOST_NUMBERS:] else list(numbers)
 
 
 def tell_skipped(console: Console, sets: Mapping[str, ShapeSet | ImageSet]) -> None:
@@ -69,6 +78,16 @@ def list_some(names: Sequence[str], shown: int = 3) -> str:
     return ", ".join(names) if len(names) <= shown else f"{', '.join(names[:shown])}, .. ({len(names)})"
 
 
+def shorten(text: str, width: int = 60) -> str:
+    """A text in quotes, for an error; of a long one its beginning.
+
+    Example:
+        >>> shorten("9" * 5000, 3)
+        "'999..' (5000 characters)"
+    """
+    return repr(text) if len(text) <= width else f"{text[:width] + '..'!r} ({len(text)} characters)"
+
+
 def say(console: Console, text: str) -> None:
-    """A line as it is: no markup, no colours, not wrapped."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    """A line as it is: no markup, no colours, not wrapped, nothing that steers the terminal."""
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)

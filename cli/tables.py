@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ds_cli.reading import say
+from ds_cli.terminal import printable
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
-from rich.text import Text  # names of files as they are: in a plain string, [ ] would be markup
+from rich.text import Text
 
 from ds_metrics import MetricInfo, list_metrics
 from ds_metrics.clustering import Interval
@@ -35,7 +37,9 @@ def print_metrics() -> None:
         if info.samples != "clouds":
             needs = [f"of {info.samples}"]
         by = "" if info.provider == "dispersion-score" else f" (from {info.provider})"
-        table.add_row(", ".join([info.name, *info.aliases]), ", ".join(needs), Text(info.description + by))
+        table.add_row(
+            _cell(", ".join([info.name, *info.aliases])), _cell(", ".join(needs)), _cell(info.description + by)
+        )
     console = Console()
     console.print(table, soft_wrap=not console.is_terminal)
 
@@ -48,7 +52,7 @@ def print_scores(evaluation: Evaluation, console: Console) -> None:
     table = Table("metric", "score", *titles, "better", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
     def add(name: str, value: str, bounds: Interval | Bounds | None, better: str) -> None:
-        table.add_row(name, value, *[_interval(bounds) for _ in titles], better)
+        table.add_row(_cell(name), value, *[_interval(bounds) for _ in titles], better)
 
     for info in evaluation.metrics:
         dispersed = info.name == "dispersion-score"
@@ -59,7 +63,7 @@ def print_scores(evaluation: Evaluation, console: Console) -> None:
             add("DS / truth's DS", score, normalized.interval, "near 1")
     _print_whole(table, console)
     for line in _notes(evaluation):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
 
 
 def _notes(evaluation: Evaluation) -> Iterable[str]:
@@ -86,7 +90,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     titles = "result", "N", "k", "DS", "difference", "DS / truth's", "CD"
     table = Table(*titles, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption)
     for result, difference in zip(results, comparison.differences, strict=True):
-        table.add_row(Text(result.name), *_compared(result, None if result is results[0] else difference))
+        table.add_row(_cell(result.name), *_compared(result, None if result is results[0] else difference))
     _print_whole(table, console)
 
 
@@ -96,7 +100,7 @@ def print_curves(curves: Iterable[SetCurve], console: Console) -> None:
     for curve in curves:
         samples, points = str(curve.conditions.n_samples), curve.conditions.points
         knee, method, score = str(curve.curve.knee), curve.curve.knee_method, f"{curve.score_at_knee:.5g}"
-        table.add_row(Text(curve.name), samples, points, knee, score, method)
+        table.add_row(_cell(curve.name), samples, _cell(points), knee, score, _cell(method))
     _print_whole(table, console)
 
 
@@ -162,6 +166,11 @@ def _of_truth(normalized: NormalizedScore) -> str:
     return f"ground truth: {normalized.truth.score:.6g} at the same settings"
 
 
+def _cell(text: str) -> Text:
+    """Text from outside: in a plain string, [ ] would be markup."""
+    return Text(printable(text))
+
+
 def _print_whole(table: Table, console: Console) -> None:
     """Where a table is wider than the terminal, names, in the first column, are folded; numbers are never cut."""
     names, *others = table.columns
@@ -186,9 +195,9 @@ def _intervals_caption(results: Iterable[Result]) -> Text | None:
     if not levels:
         return None
     if len(set(levels.values())) == 1:
-        return Text(f"below each value, its {100 * next(iter(levels.values())):.4g} % interval")
+        return _cell(f"below each value, its {100 * next(iter(levels.values())):.4g} % interval")
     each = ", ".join(f"{100 * level:.4g} % for {name}" for name, level in levels.items())
-    return Text(f"below each value, its interval: {each}; that of a difference at the level of the first")
+    return _cell(f"below each value, its interval: {each}; that of a difference at the level of the first")
 
 
 def _better(info: MetricInfo) -> str:

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 
 def check_file(option: str, file: Path) -> None:
-    """Find out before the work, not after, that a file can't be written."""
-    if file.is_dir() or not _can_write(file.resolve().parent):
+    """Find out before the work, not after, that a file can't be written: a pipe or a device would be replaced."""
+    if file.exists() and not file.is_file():
+        raise ValueError(f"{option} must name a file, but {str(file)!r} is something else")
+    if not _can_write(_resolve(file).parent):
         raise ValueError(f"{option} must name a file in a folder that can be written, but got {str(file)!r}")
 
 
 def check_json(json: str | None) -> None:
-    """Likewise for `--json`, where ``-`` is stdout."""
-    if json is not None and json != "-":
+    """Likewise for `--json`, where ``-`` is stdout; a stream of the system's, such as ``/dev/null``, is written to."""
+    if json is not None and json != "-" and not _is_stream(json):
         check_file("--json", Path(json))
 
 
@@ -38,6 +40,18 @@ def check_folder(option: str, folder: Path | None) -> None:
         raise ValueError(f"{option} must name a folder that can be written, but got {str(folder)!r}")
 
 
+def _is_stream(json: str) -> bool:
+    """Whether it is one of those that are there to be written to: the null device, a terminal, a shell's pipe."""
+    return json in ("/dev/null", "/dev/stderr", "/dev/tty") or json.startswith("/dev/fd/")
+
+
+def _resolve(file: Path) -> Path:
+    try:
+        return file.resolve()
+    except RuntimeError as error:  # how Python before 3.13 says that links go round
+        raise ValueError(f"{str(file)!r} is a link to itself") from error
+
+
 def _can_write(folder: Path) -> bool:
     """Tried, as rights don't tell of disks that none may write to."""
     try:
@@ -51,6 +65,8 @@ def write_json(document: dict[str, Any], json: str | None) -> None:
     """Write what `--json` asks for, if it asks."""
     if json == "-":
         sys.stdout.write(_files.format_json(document))
+    elif json is not None and _is_stream(json):
+        Path(json).write_text(_files.format_json(document), encoding="utf-8")
     elif json is not None:
         _files.write_json(Path(json), document)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import stat
 from pathlib import Path
@@ -71,13 +73,14 @@ def parse_document(text: str | bytes, kind: type[Kind], source: str) -> Kind:
         ValueError: a.json: field '[1]': expected `int`, got `str`
     """
     try:
-        return msgspec.json.decode(text, type=kind)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{source}: {_fault(str(error))}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # By Python's own parser, as msgspec's refuses halves of surrogate pairs: bytes of file names that are no UTF-8.
+        text = text if isinstance(text, str) else text.decode()
+        document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except ValueError as error:  # JSON's and Unicode's own errors are among these
         raise ValueError(f"{source} is not a JSON file: {error}") from error
     except RecursionError as error:
         raise ValueError(f"{source} is nested too deeply") from error
+    return check_document(document, kind, source)
 
 
 def check_document(document: Any, kind: type[Kind], source: str) -> Kind:
@@ -96,8 +99,19 @@ def check_document(document: Any, kind: type[Kind], source: str) -> Kind:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise ValueError(f"{source}: {_fault(str(error))}") from error
-    except RecursionError as error:
-        raise ValueError(f"{source} is nested too deeply") from error
+    except (OverflowError, RecursionError) as error:
+        what = "holds a number that is too large" if isinstance(error, OverflowError) else "is nested too deeply"
+        raise ValueError(f"{source} {what}") from error
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(text: str) -> float:
+    if math.isinf(value := float(text)):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return value
 
 
 def _fault(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import time
 import warnings
 from collections import Counter
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ds_metrics._files import say
 from ds_metrics.clouds import PackedClouds
 from ds_metrics.pairwise.backends import load_backend
 from ds_metrics.pairwise.blocks import Blocks, tile_distances
@@ -25,6 +27,9 @@ from ds_metrics.pairwise.tiles import Tile
 _TILES_IN_FLIGHT = 4  # for each thread of the cluster: enough that none waits, few enough to bound the memory here
 _CONNECT_SECONDS = 10
 _RETRY_SECONDS = 0.5
+_MOST_WORKERS = 1024  # on this machine
+_ENVIRONMENT = "distributed.nanny.pre-spawn-environ"  # of processes that we start
+_QUIET_WORKERS = {"DASK_LOGGING__DISTRIBUTED": "critical"}
 _MOST_LOSSES = 10  # of one tile: more dead workers than that are no accident
 
 _Block = tuple[NDArray[Any], NDArray[np.int64]]  # points and lengths: plain buffers, which Dask sends without a copy
@@ -40,12 +45,36 @@ def connect(cluster: str) -> Iterator[Any]:
     with open_cluster(cluster) as address:
         import distributed
 
-        try:
-            client = distributed.Client(address, timeout=_CONNECT_SECONDS)
-        except (OSError, ValueError) as error:
-            raise _no_cluster(cluster, str(error)) from error
-        with client:
-            yield client
+        with _quiet_dask():
+            try:
+                client = distributed.Client(address, timeout=_CONNECT_SECONDS)
+            except (OSError, ValueError) as error:
+                raise _no_cluster(cluster, str(error)) from error
+            with client:
+                yield client
+
+
+@contextmanager
+def _quiet_dask() -> Iterator[None]:
+    """Keep Dask's own handlers silent: it logs pages for each worker that dies, which `TileTasks` says in a line.
+
+    What the user has set up for these loggers beyond is left as it is.
+    """
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
+    handlers = {handler for name in names for handler in logging.getLogger(name).handlers}
+    silence = _Silence()  # one of our own, as blocks are nested
+    for handler in handlers:
+        handler.addFilter(silence)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(silence)
+
+
+class _Silence(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return False
 
 
 @contextmanager
@@ -62,19 +91,23 @@ def open_cluster(cluster: str) -> Iterator[str]:
     if not cluster.startswith("local:"):
         yield cluster
         return
+    import dask
     import distributed
 
     workers = _worker_count(cluster)
     threads = max(1, torch.get_num_threads() // workers)
     # On any free port, for this machine alone: two clusters at once would both ask for Dask's own.
     pages = {"dashboard_address": "127.0.0.1:0"}
-    started = distributed.LocalCluster(
-        workers, threads_per_worker=threads, dashboard_address=None, scheduler_kwargs=pages
-    )
-    try:
-        yield started.scheduler_address
-    finally:
-        _end(started)
+    with _quiet_dask():
+        environment = {**dask.config.get(_ENVIRONMENT), **_QUIET_WORKERS}
+        with dask.config.set({_ENVIRONMENT: environment}):
+            started = distributed.LocalCluster(
+                workers, threads_per_worker=threads, dashboard_address=None, scheduler_kwargs=pages
+            )
+        try:
+            yield started.scheduler_address
+        finally:
+            _end(started)
 
 
 def _end(started: Any) -> None:
@@ -107,8 +140,8 @@ def check_cluster(cluster: str) -> None:
 
 def _worker_count(cluster: str) -> int:
     count = cluster.removeprefix("local:")
-    if not count.isdecimal() or int(count) < 1:
-        raise _no_cluster(cluster, "N must be at least 1")
+    if not count.isdecimal() or len(count) > 9 or not 1 <= int(count) <= _MOST_WORKERS:
+        raise _no_cluster(cluster[:40], f"N must be at least 1, and at most {_MOST_WORKERS:,}")
     return int(count)
 
 
@@ -139,6 +172,7 @@ class TileTasks:
         self._squared = squared
         self._sent: dict[tuple[int, range], Any] = {}
         self._losses: Counter[int] = Counter()
+        self._workers: set[str] = set()
 
     def compute(self, tiles: Iterator[Tile]) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
         """Yield every tile with its values, in the order in which they are finished.
@@ -174,7 +208,11 @@ class TileTasks:
                 submit(following)
 
     def _most_in_flight(self) -> int:
-        threads: int = sum(self._client.nthreads().values())
+        workers: dict[str, int] = self._client.nthreads()
+        for lost in sorted(self._workers.difference(workers)):
+            say(f"worker {lost} of the cluster is gone; what it was at is sent to the others")
+        self._workers = set(workers)
+        threads = sum(workers.values())
         return _TILES_IN_FLIGHT * max(1, threads)
 
     def _submit(self, tile: Tile) -> Any:

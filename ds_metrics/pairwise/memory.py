@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 FREE_SHARE = 0.5  # of the free memory: the rest is for the caller and for clustering
 
+_MOST = 10**15
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
@@ -30,9 +31,12 @@ def memory_bytes(budget: int | str | None) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(budget).strip())
     unit = _UNITS.get(match[2].upper()) if match else None
     if match is None or unit is None or float(match[1]) * unit < 1:
+        given = repr(budget) if len(str(budget)) <= 40 else f"{str(budget)[:40]!r}.."
         raise ValueError(
-            f"Argument `memory_budget` must be a number of bytes or a text like '500MB' or '2GiB', but got {budget!r}"
+            f"Argument `memory_budget` must be a number of bytes or a text like '500MB' or '2GiB', but got {given}"
         )
+    if float(match[1]) * unit > _MOST:
+        raise ValueError(f"Argument `memory_budget` must be at most 1000TB, but got {str(budget)[:40]!r}")
     return int(float(match[1]) * unit)
 
 

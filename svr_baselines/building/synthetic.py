@@ -12,7 +12,7 @@ import numpy as np
 
 from svr_baselines.building.build import Part, Summary, Workers, run_build, write_file
 from svr_baselines.building.morph import ISOMETRIC, morph_mesh, morph_normals, morph_value
-from svr_baselines.building.renders import write_png
+from svr_baselines.building.renders import check_pictures, write_png
 from svr_baselines.building.subsets import Split, SubTrainset, needed_samples, split_indices, sub_trainsets
 from svr_baselines.data.manifest import Manifest, Sample, write_manifest
 from svr_baselines.data.points import check_count, sample_mesh, stable_seed
@@ -91,6 +91,7 @@ def build_synthetic(
     """
     for name, number in (("count", count), ("points", points), ("size", size), ("samples", samples)):
         check_count(name, number)
+    check_pictures(size, samples, 1)
     out = Path(out)
     maker = _Maker(out, points, size, choose_renderer(renderer), samples, seed)
     settings: dict[str, Any] = {"kind": "synthetic", "count": count, "points": points, "size": size}

@@ -1,11 +1,11 @@
-"""Files below a folder by name: sorted, hidden ones left out, links followed without loops."""
+"""Files below a folder by name: sorted, hidden ones left out, links followed, each folder once."""
 
 from __future__ import annotations
 
 import os
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -84,9 +84,20 @@ def count_others(root: Path, suffixes: tuple[str, ...]) -> Counter[str]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_raise):
-        subfolders[:] = [sub for sub in subfolders if not sub.startswith(".") and not _is_loop(folder, sub)]
-        yield from (Path(folder, file) for file in sorted(files) if not file.startswith("."))
+    """Each real folder once: by its own path if it is below the root, else by that of the first link to it."""
+    known: set[tuple[int, int]] = set()
+    starts = deque([str(root)])
+    while starts:
+        for folder, subfolders, files in os.walk(starts.popleft(), onerror=_raise):
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in known:
+                subfolders.clear()
+                continue
+            known.add((status.st_dev, status.st_ino))
+            subfolders[:] = sorted(sub for sub in subfolders if not sub.startswith("."))
+            links = [sub for sub in subfolders if os.path.islink(os.path.join(folder, sub))]
+            starts += [os.path.join(folder, sub) for sub in links if not _is_loop(folder, sub)]
+            yield from (Path(folder, file) for file in sorted(files) if not file.startswith("."))
 
 
 def _is_loop(folder: str, sub: str) -> bool:

@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from svr_baselines.documents import check_regular
+
 ARRAY_SUFFIXES = (".npy", ".npz")
 MESH_SUFFIXES = (".ply", ".obj", ".off", ".stl", ".glb")
 SUFFIXES = (*ARRAY_SUFFIXES, *MESH_SUFFIXES, ".xyz")
 
+_LARGE = 2**29  # bytes that a file may have before the free memory is asked for
 _ARRAY_NAMES = ("points", "pred", "preds", "predictions", "arr_0")
 
 Array = npt.NDArray[Any]
@@ -26,6 +29,8 @@ Array = npt.NDArray[Any]
 def read_points(path: Path) -> Array | None:
     """Read the `(P, 3)` points of a point cloud file, text in float64; `None` for a file that may hold a mesh."""
     suffix = path.suffix.lower()
+    if suffix == ".xyz":
+        check_file(path)
     if suffix in ARRAY_SUFFIXES:
         return _as_cloud(load_array(path))
     if suffix == ".xyz":
@@ -40,6 +45,7 @@ def read_mesh(path: Path) -> tuple[Array, Array]:
     import trimesh
 
     suffix = path.suffix.lower()
+    check_file(path)
     with reading(suffix[1:]):
         data = path.read_bytes()
         check_complete(data, suffix)
@@ -57,6 +63,7 @@ def read_mesh(path: Path) -> tuple[Array, Array]:
 
 def load_array(path: Path, memory_map: bool = False) -> Array:
     """Read the array of a `.npy`, or the one array of a `.npz`, without ever unpickling."""
+    check_file(path, whole=not memory_map)
     with reading("NumPy"):
         _refuse_empty(path.stat().st_size)
         # "c": writable views, so that torch takes them without a copy, and the file stays as it is.
@@ -64,7 +71,35 @@ def load_array(path: Path, memory_map: bool = False) -> Array:
         if isinstance(loaded, np.ndarray):
             return loaded
         with loaded:
-            return np.asarray(loaded[_pick_array(loaded.files)])
+            name = _pick_array(loaded.files)
+            _check_room(sum(part.file_size for part in loaded.zip.infolist() if part.filename in (name, f"{name}.npy")))
+            return np.asarray(loaded[name])
+
+
+def check_file(path: Path, whole: bool = True) -> None:
+    """Refuse what is not a regular file, or, if it is to be read as a whole, has no room in memory.
+
+    Raises:
+        Fault: If it is so, or if it can't be looked at.
+    """
+    try:
+        check_regular(path)
+        size = path.stat().st_size
+    except OSError as error:
+        raise Fault(error.strerror or "the file can't be read") from error
+    except ValueError as error:
+        raise Fault(str(error).removeprefix(f"{path} ")) from error
+    if whole:
+        _check_room(size)
+
+
+def _check_room(size: int) -> None:
+    if size < _LARGE:
+        return
+    from ds_metrics.pairwise.memory import free_memory  # brings torch
+
+    if size > free_memory():
+        raise Fault(f"it takes {size / 1e9:,.1f} GB, but {free_memory() / 1e9:,.1f} GB of memory are free")
 
 
 def as_points(array: Array) -> Array:
@@ -193,7 +228,11 @@ def _from_start(corner: bytes, counts: Iterable[int]) -> bytes:
 def check_complete(data: bytes, suffix: str) -> None:
     """Refuse files shorter than their header says, which the mesh reader would take without a word."""
     _refuse_empty(len(data))
-    if suffix == ".ply" and re.search(rb"^format\s+ascii", data[:1000], re.MULTILINE):
+    if suffix == ".ply" and re.search(rb"^format\s+binary", data[:1000], re.MULTILINE):
+        header, _, body = data.partition(b"end_header")
+        expected = sum(int(n) for n in re.findall(rb"^element\s+\w+\s+(\d+)", header, re.MULTILINE))
+        found = min(expected, len(body))  # as each takes a byte at least
+    elif suffix == ".ply" and re.search(rb"^format\s+ascii", data[:1000], re.MULTILINE):
         header, _, body = data.partition(b"end_header")
         expected = sum(int(n) for n in re.findall(rb"^element\s+\w+\s+(\d+)", header, re.MULTILINE))
         found = sum(1 for line in body.splitlines() if line.strip())

@@ -23,7 +23,7 @@ from svr_baselines.data.cameras import Camera
 from svr_baselines.data.coordinates import to_viewer
 from svr_baselines.data.formats import read_points
 from svr_baselines.data.pictures import cut_centre, parse_background, read_picture
-from svr_baselines.data.points import Normalization, check_count, normalize_points, stable_seed
+from svr_baselines.data.points import Normalization, check_count, check_memory, normalize_points, stable_seed
 
 Coordinates = Literal["object", "viewer"]
 
@@ -91,6 +91,7 @@ class ItemOptions:
     def __post_init__(self) -> None:
         check_count("points", self.points)
         check_count("size", self.size)
+        check_memory("size", 12 * self.size**2, "the pixels of one image")
         if self.crop is not None:
             check_count("crop", self.crop)
         parse_background(self.background)

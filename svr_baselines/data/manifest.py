@@ -8,13 +8,14 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from svr_baselines.data.cameras import Camera
 from svr_baselines.data.samples import ANGLES, COLUMNS, TEXTS, Manifest, Sample
 from svr_baselines.data.shapes import BadShape
+from svr_baselines.documents import check_document, check_regular, read_document
 
 __all__ = ["DOCUMENT", "SCHEMA", "TABLE", "Manifest", "Sample", "read_manifest", "write_manifest"]
 
@@ -86,14 +87,12 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"No folder at {folder}.")
-    with _naming(folder / DOCUMENT):
-        document = _parse_document(_read(folder / DOCUMENT).decode())
+    document = _read_document(folder / DOCUMENT)
     with _naming(folder / TABLE):
         samples = tuple(_parse_rows(_read(folder / TABLE).decode("utf-8", "surrogateescape")))
-        if len(samples) != document["counts"]["samples"]:
-            raise ValueError(f"{len(samples)} samples, but {DOCUMENT} counts {document['counts']['samples']}")
-        skipped = tuple(BadShape(**item) for item in document["skipped"])
-        return Manifest(samples, document["settings"], skipped)
+        if len(samples) != document.counts.samples:
+            raise ValueError(f"{len(samples)} samples, but {DOCUMENT} counts {document.counts.samples}")
+        return Manifest(samples, document.settings, document.skipped)
 
 
 class _naming:
@@ -105,17 +104,23 @@ class _naming:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (ValueError, csv.Error)):
-            raise ValueError(f"{self._path}: {' '.join(str(error).split()).rstrip('.')}.") from error
+        if isinstance(error, (ValueError, OverflowError, csv.Error)):
+            text = " ".join(str(error).split()).rstrip(".").removeprefix(f"{self._path}").removeprefix(":").strip()
+            raise ValueError(f"{self._path}: {text}.") from error
 
 
 def _read(path: Path) -> bytes:
     try:
+        check_regular(path)
         return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ValueError("no such file: the folder holds no dataset, or one that is not finished") from error
     except OSError as error:
-        raise ValueError(error.strerror or "the file cannot be read") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ValueError:
+    if isinstance(error, FileNotFoundError):
+        return ValueError(f"{path}: no such file: the folder holds no dataset, or one that is not finished.")
+    return ValueError(f"{path}: {error.strerror or 'the file cannot be read'}.")
 
 
 def _format_rows(samples: Iterable[Sample]) -> Iterator[str]:
@@ -156,28 +161,34 @@ def _format_document(manifest: Manifest, checksums: Mapping[str, int] | None) ->
         raise ValueError(f"The settings of a manifest must be ready for JSON: {error}.") from error
 
 
-def _parse_document(text: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Counts:
+    samples: int
+
+
+@dataclass(frozen=True)
+class _Document:
+    settings: dict[str, Any]
+    counts: _Counts
+    skipped: tuple[BadShape, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(below := self.settings.get("paths_below", ""), str) or "\0" in below:
+            raise ValueError(f"the setting 'paths_below' must be a path, but is {below!r:.60}")
+
+
+def _read_document(path: Path) -> _Document:
     try:
-        document = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("no dataset of ours: it is nested too deeply") from error
-    if not isinstance(document, dict) or "schema" not in document:
-        raise ValueError("no dataset of ours: it has no field 'schema'")
+        document = read_document(path, dict[str, Any])
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if "schema" not in document:
+        raise ValueError(f"{path}: no dataset of ours: it has no field 'schema'")
     if document["schema"] != SCHEMA:
-        raise ValueError(f"a dataset of schema {document['schema']!r}, but this version reads schema {SCHEMA}")
-    for name, kind in (("settings", dict), ("counts", dict), ("skipped", list)):
-        if not isinstance(document.get(name), kind):
-            raise ValueError(f"the field {name!r} is missing or no {kind.__name__}")
-    if type(document["counts"].get("samples")) is not int:
-        raise ValueError("the field 'counts' has no number of 'samples'")
-    if any(not _is_bad_shape(item) for item in document["skipped"]):
-        raise ValueError("the field 'skipped' must hold names, paths and reasons")
-    return document
-
-
-def _is_bad_shape(item: Any) -> bool:
-    names = {"name", "path", "reason"}
-    return isinstance(item, dict) and set(item) == names and all(isinstance(text, str) for text in item.values())
+        raise ValueError(
+            f"{path}: a dataset of schema {document['schema']!r:.60}, but this version reads schema {SCHEMA}"
+        )
+    return check_document(document, _Document, str(path))
 
 
 def _parse_rows(text: str) -> Iterator[Sample]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from svr_baselines.data.cameras import LENS, UNIT_DISTANCE, Camera
+from svr_baselines.documents import check_regular
 
 FILE_NAME = "rendering_metadata.txt"
 
@@ -44,6 +45,7 @@ def read_metadata(path: str | os.PathLike[str]) -> list[Camera]:
         (90.0, 30.0, 0.875, 49.13)
     """
     path = Path(path)
+    check_regular(path)
     lines = path.read_bytes().decode("ascii", "replace").splitlines()
     cameras = []
     for number, line in enumerate(lines, start=1):

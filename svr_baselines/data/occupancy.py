@@ -8,6 +8,7 @@ back by the cloud's centre and scale, and asks the mesh. Stored queries are ther
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, get_args
 
@@ -22,6 +23,7 @@ from svr_baselines.data.coordinates import to_viewer
 from svr_baselines.data.inside import occupancy_of
 from svr_baselines.data.items import Coordinates, Item
 from svr_baselines.data.points import Normalization, check_count, frame_of, stable_seed
+from svr_baselines.documents import check_regular
 
 BOX = 1.1  # half of the side of the cube that queries are drawn from: the unit ball and a tenth around it
 
@@ -126,9 +128,10 @@ def read_occupancy(path: Path) -> tuple[Occupancy, Normalization]:
         ValueError: If the file is missing, damaged, or holds anything else; the text names it.
     """
     try:
+        check_regular(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             queries, bits, mode = arrays["queries"], arrays["occupied"], str(arrays["normalize"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
         raise ValueError(f"{path}: can't be read as occupancy ({reason}).") from error
     count = len(queries) if queries.ndim == 2 else 0

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from svr_baselines.data.formats import Fault, one_line
+from svr_baselines.data.formats import Fault, check_file, one_line
 from svr_baselines.data.points import check_count
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -102,6 +102,7 @@ def quiet_pillow() -> Iterator[None]:
 
 def read_bytes(path: Path) -> bytes:
     """Read a file whole, a fault being a one-line `ValueError`."""
+    check_file(path)
     try:
         return path.read_bytes()
     except OSError as err:

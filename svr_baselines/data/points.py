@@ -10,6 +10,20 @@ import numpy.typing as npt
 
 Normalization = Literal["unit-ball", "bounding-box", "none"]
 
+# The most that is taken for a count, by the name of the argument: more would be a slip, and end in the system's hands.
+MOST = {
+    "points": 10_000_000,
+    "queries": 10_000_000,
+    "count": 1_000_000,
+    "size": 16_384,
+    "crop": 16_384,
+    "samples": 64,
+    "views": 10_000,
+    "workers": 1024,
+    "processes": 1024,
+}
+_MOST = 2**31 - 1  # of all others
+
 _ROUNDING = 1e-4  # of the extent of a cloud: rounded by more, its distances are others
 
 
@@ -155,9 +169,36 @@ def stable_seed(seed: int, name: str) -> int:
 
 
 def check_count(argument: str, value: Any) -> None:
-    """Refuse a count that is not an integer of at least 1."""
+    """Refuse a count that is not an integer of at least 1, or beyond what anyone could mean: see `MOST`.
+
+    Example:
+        >>> check_count("points", 10**12)
+        Traceback (most recent call last):
+        ValueError: Argument `points` must be at most 10,000,000, but got 1000000000000
+    """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"Argument `{argument}` must be an integer of at least 1, but got {value!r}.")
+    most = MOST.get(argument, _MOST)
+    if value > most:
+        raise ValueError(f"Argument `{argument}` must be at most {most:,}, but got {value}")
+
+
+def check_memory(argument: str, needed: float, what: str) -> None:
+    """Refuse an argument that asks for more than the free memory, before anything is allocated.
+
+    Args:
+        argument: Its name.
+        needed: Bytes that are taken at least.
+        what: What takes them, in the plural.
+    """
+    from ds_metrics.pairwise.memory import free_memory  # brings torch
+
+    free = free_memory()
+    if needed > free:
+        raise ValueError(
+            f"Argument `{argument}` is too large: {what} take {needed / 1e9:,.1f} GB, but {free / 1e9:,.1f} GB of "
+            "memory are free"
+        )
 
 
 def _check_mesh(vertices: npt.NDArray[np.float64], faces: npt.NDArray[Any]) -> None:

@@ -14,10 +14,19 @@ from typing import Any, Literal, get_args
 import numpy.typing as npt
 
 from svr_baselines.data.folders import find_files, shape_name
-from svr_baselines.data.formats import ARRAY_SUFFIXES, SUFFIXES, as_points, load_array, read_mesh, read_points
+from svr_baselines.data.formats import (
+    ARRAY_SUFFIXES,
+    MESH_SUFFIXES,
+    SUFFIXES,
+    as_points,
+    load_array,
+    read_mesh,
+    read_points,
+)
 from svr_baselines.data.points import (
     Normalization,
     check_count,
+    check_memory,
     normalize_points,
     sample_mesh,
     stable_seed,
@@ -100,6 +109,9 @@ def read_shapes(
     if path.is_dir():
         found = find_files(path, SUFFIXES, "shapes", shape_name)
         names, paths = list(found), [file.relative_to(path).as_posix() for file in found.values()]
+        if store is None:
+            meshes = sum(file.suffix.lower() in MESH_SUFFIXES for file in found.values())
+            check_memory("points", 12 * points * meshes, f"the points of {meshes:,} meshes")
         read = partial(_attempt, partial(_read_file, points=points, seed=seed, side=side), normalize)
         if store is None:
             outcomes = _map(read, list(found.values()), names, workers=workers)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from svr_baselines.data.formats import MESH_SUFFIXES, Fault, check_complete, reading, resolve_indices
+from svr_baselines.data.formats import MESH_SUFFIXES, Fault, check_complete, check_file, reading, resolve_indices
 from svr_baselines.rendering.materials import Neighbours, Palette
 from svr_baselines.rendering.surface import Array, Surface, check_mesh
 
@@ -46,6 +46,7 @@ def load_surface(path: str | os.PathLike[str], up: str = "y", materials: bool = 
         raise ValueError(f"expected a mesh, one of {', '.join(MESH_SUFFIXES)}, but got {path.name}")
     if not path.exists():
         raise FileNotFoundError(f"No such file: {path}")
+    check_file(path)
     with reading(suffix[1:]):
         surface = _read(path, suffix, materials)
         return to_y_up(surface, up)

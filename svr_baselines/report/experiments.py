@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from svr_baselines.documents import check_document, read_document
 from svr_baselines.report.sets import ReportSet, read_set
-from svr_baselines.results import field, optional
 
 SCHEMA = 1
 DOCUMENT = "results.json"
@@ -21,9 +21,9 @@ _TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".sv
 class Verdict:
     """A claim, whether it holds (``None``: it could not be tested), and the numbers."""
 
-    claim: str
-    holds: bool | None
-    sentence: str
+    claim: str = ""
+    holds: bool | None = None
+    sentence: str = ""
     rho: float | None = None
     p: float | None = None
     n: int | None = None
@@ -81,6 +81,47 @@ class Experiment:
     provenance: Any
 
 
+_Cell = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class _Figure:
+    file: str
+    caption: str | None = None
+    alt: str | None = None
+
+
+@dataclass(frozen=True)
+class _Table:
+    columns: tuple[_Cell, ...]
+    rows: tuple[tuple[_Cell, ...], ...]
+    caption: str | None = None
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError(f"field 'table' must have rows of {len(self.columns)} cells")
+
+    def to_table(self) -> Table:
+        cells = tuple(tuple("" if cell is None else str(cell) for cell in row) for row in self.rows)
+        return Table(tuple(map(str, self.columns)), cells, self.caption or "")
+
+
+@dataclass(frozen=True)
+class _Record:
+    """The document of an experiment."""
+
+    experiment: str = ""
+    title: str | None = None
+    claim: str = ""
+    preset: str | None = None
+    preset_changes: tuple[str, ...] | None = None
+    verdicts: tuple[Verdict, ...] | None = None
+    table: _Table | None = None
+    figures: tuple[_Figure, ...] | None = None
+    rows: tuple[dict[str, _Cell], ...] = ()
+    provenance: Any = None
+
+
 def read_experiment(folder: Path) -> Experiment:
     """Read the folder of an experiment.
 
@@ -91,84 +132,56 @@ def read_experiment(folder: Path) -> Experiment:
     file = folder / DOCUMENT
     if not file.is_file():
         raise ValueError(f"{folder} is no folder of an experiment: it has no {DOCUMENT}")
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(document, dict) or document.get("schema") != SCHEMA or document.get("kind") != "experiment":
-            raise ValueError(f"no results of an experiment in schema {SCHEMA}")
-        return _parse(folder, document)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file}: {error}") from error
+    document = read_document(file, dict[str, Any])
+    if document.get("schema") != SCHEMA or document.get("kind") != "experiment":
+        raise ValueError(f"{file}: no results of an experiment in schema {SCHEMA}")
+    return _experiment(folder, check_document(document, _Record, str(file)), file)
 
 
-def _parse(folder: Path, document: dict[str, Any]) -> Experiment:
-    rows = _objects(document, "rows")
-    for row in rows:
-        if any(isinstance(cell, (dict, list)) for cell in row.values()):
-            raise ValueError("field 'rows' must hold texts and numbers")
-    results = _results(rows)
-    gone = [file for file in results if not (folder / file).is_file()]
+def _experiment(folder: Path, record: _Record, file: Path) -> Experiment:
+    results = _results(record.rows)
+    gone = [name for name in results if not _inside(folder, name)]
     return Experiment(
-        name=_text(document, "experiment"),
-        title=_text(document, "title") or _text(document, "experiment"),
-        claim=_text(document, "claim"),
-        preset=_text(document, "preset"),
-        preset_changes=tuple(str(change) for change in optional(document, "preset_changes", list) or ()),
-        verdicts=tuple(map(_verdict, _objects(document, "verdicts"))),
-        table=_table(optional(document, "table", dict)),
-        pictures=tuple(_picture(folder, found) for found in _objects(document, "figures")),
-        rows=tuple(rows),
-        sets=tuple(read_set(folder / file, (folder, Path()), results[file]) for file in results if file not in gone),
+        name=record.experiment,
+        title=record.title or record.experiment,
+        claim=record.claim,
+        preset=record.preset or "",
+        preset_changes=record.preset_changes or (),
+        verdicts=record.verdicts or (),
+        table=None if record.table is None else record.table.to_table(),
+        pictures=tuple(_picture(folder, figure) for figure in record.figures or ()),
+        rows=record.rows,
+        sets=tuple(read_set(folder / name, (folder, Path()), results[name]) for name in results if name not in gone),
         gone=tuple(gone),
-        provenance=document.get("provenance"),
+        provenance=record.provenance,
     )
 
 
-def _text(document: dict[str, Any], name: str) -> str:
-    return optional(document, name, str) or ""
-
-
-def _objects(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    found = optional(document, name, list) or []
-    if not all(isinstance(item, dict) for item in found):
-        raise ValueError(f"field {name!r} must be a list of objects")
-    return found
-
-
-def _verdict(found: dict[str, Any]) -> Verdict:
-    holds = found.get("holds")
-    if holds is not None and type(holds) is not bool:
-        raise ValueError(f"field 'holds' of a verdict must be true, false or null, but is {holds!r}")
-    numbers = (optional(found, "rho", float), optional(found, "p", float), optional(found, "n", int))
-    return Verdict(_text(found, "claim"), holds, _text(found, "sentence"), *numbers)
-
-
-def _table(found: dict[str, Any] | None) -> Table | None:
-    if not found:
-        return None
-    columns, rows = field(found, "columns", list), field(found, "rows", list)
-    if not all(isinstance(row, list) and len(row) == len(columns) for row in rows):
-        raise ValueError(f"field 'table' must have rows of {len(columns)} cells")
-    cells = tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows)
-    return Table(tuple(map(str, columns)), cells, _text(found, "caption"))
-
-
-def _picture(folder: Path, found: dict[str, Any]) -> Picture:
-    name = field(found, "file", str)
-    file = (folder / name).resolve()
-    kind = _TYPES.get(file.suffix.lower())
+def _picture(folder: Path, found: _Figure) -> Picture:
+    file = _inside(folder, found.file)
+    kind = None if file is None else _TYPES.get(file.suffix.lower())
     uri = None
-    if file.is_relative_to(folder.resolve()) and file.is_file() and kind is not None:
+    if file is not None and kind is not None:
         uri = f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
-    return Picture(name, uri, _text(found, "caption"), _text(found, "alt"))
+    return Picture(found.file, uri, found.caption or "", found.alt or "")
 
 
-def _results(rows: list[dict[str, Any]]) -> dict[str, str]:
+def _inside(folder: Path, name: str) -> Path | None:
+    """The file of a name below a folder; none where it is gone, is no regular file, or lies outside."""
+    try:
+        file = (folder / name).resolve()
+        return file if file.is_relative_to(folder.resolve()) and file.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # a name that none can have, a link to itself
+        return None
+
+
+def _results(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
     """The result files that rows name, each once, and what a set of it is called; of several seeds the first."""
     found: dict[str, str] = {}
     seen: set[tuple[Any, ...]] = set()
     for row in rows:
         step = tuple(row.get(key) for key in ("series", "step", "network"))
-        if (name := optional(row, "result", str)) is not None and step not in seen:
+        if isinstance(name := row.get("result"), str) and step not in seen:
             found.setdefault(name, _row_name(row))
             seen.add(step)
     return found

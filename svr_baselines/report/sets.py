@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from svr_baselines.results import Result, field, optional, read_result
+from svr_baselines.results import Record, Result, SourceRecord, read_record, result_of
 
 
 @dataclass(frozen=True)
@@ -72,23 +71,24 @@ def read_set(file: Path, folders: Sequence[Path], name: str) -> ReportSet:
         OSError: If it can't be read.
         ValueError: If it is no such file or holds no clusters; the text names the file and the fault.
     """
-    result = read_result(file)
-    document = json.loads(file.read_text(encoding="utf-8"))
+    record, document = read_record(file)
+    result = result_of(record, str(file))
     try:
-        labels, medoids = _clusters(document)
-        return ReportSet(
-            name=name,
-            file=file,
-            folders=tuple(folders),
-            result=result,
-            labels=labels,
-            medoids=medoids,
-            predictions=_source(field(document, "provenance.predictions", dict)),
-            targets=None if (true := optional(document, "provenance.targets", dict)) is None else _source(true),
-            provenance=field(document, "provenance", dict),
-        )
+        labels, medoids = _clusters(record)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
+    targets = record.provenance.targets
+    return ReportSet(
+        name=name,
+        file=file,
+        folders=tuple(folders),
+        result=result,
+        labels=labels,
+        medoids=medoids,
+        predictions=_source(record.provenance.predictions),
+        targets=None if targets is None else _source(targets),
+        provenance=document["provenance"],
+    )
 
 
 def name_sets(sets: Sequence[ReportSet]) -> list[ReportSet]:
@@ -99,22 +99,21 @@ def name_sets(sets: Sequence[ReportSet]) -> list[ReportSet]:
     return [replace(one, name=name) for one, name in zip(sets, named, strict=True)]
 
 
-def _clusters(document: dict[str, Any]) -> tuple[dict[str, int], tuple[str, ...]]:
-    labels, clusters = field(document, "labels", dict), field(document, "clusters", list)
-    medoids = tuple(field(cluster, "medoid", str) for cluster in clusters if isinstance(cluster, dict))
+def _clusters(record: Record) -> tuple[dict[str, int], tuple[str, ...]]:
+    labels, clusters = record.labels, record.clusters
+    medoids = tuple(cluster.medoid for cluster in clusters)
     counts = [0] * len(clusters)
     for label in labels.values():
-        if type(label) is not int or not 0 <= label < len(clusters):
+        if label >= len(clusters):
             raise ValueError(f"field 'labels' must hold clusters from 0 to {len(clusters) - 1}, but has {label!r}")
         counts[label] += 1
-    fits = len(medoids) == len(clusters) and all(labels.get(name) == i for i, name in enumerate(medoids))
-    if not fits or not clusters or [cluster.get("size") for cluster in clusters] != counts:
+    fits = all(labels.get(name) == i for i, name in enumerate(medoids))
+    if not fits or not clusters or [cluster.size for cluster in clusters] != counts:
         raise ValueError("fields 'clusters' and 'labels' do not fit each other")
-    if len(labels) != field(document, "provenance.n_samples", int):
-        raise ValueError(f"field 'labels' must name all {document['provenance']['n_samples']} samples")
+    if len(labels) != record.provenance.n_samples:
+        raise ValueError(f"field 'labels' must name all {record.provenance.n_samples} samples")
     return labels, medoids
 
 
-def _source(found: dict[str, Any]) -> Source:
-    settings = field(found, "read_with", dict)
-    return Source(field(found, "source", str), settings, field(found, "sha256", str), len(found.get("skipped") or ()))
+def _source(found: SourceRecord) -> Source:
+    return Source(found.source, found.read_with, found.sha256, len(found.skipped))

@@ -106,12 +106,14 @@ def write_film(path: Path, frames: Iterable[Frame], kind: str) -> None:
     """Write frames as a film that repeats, as GIF, or plays once, as MP4; whole or not at all."""
     iio = require("imageio.v3", "imageio", "--turntables")
     shown = np.stack([_even(frame) for frame in frames])
+    if kind == "gif":
+        options = {"plugin": "pillow", "duration": round(1000 * SECONDS / len(shown)), "loop": 0}
+    else:
+        options = {"fps": round(len(shown) / SECONDS), **_mp4_options()}
+    # In memory first: on a full disk imageio would try again when its writer is collected, and print a traceback.
+    film = iio.imwrite("<bytes>", shown, extension=f".{kind}", **options)
     with atomic_write(path) as temporary:
-        if kind == "gif":
-            duration = round(1000 * SECONDS / len(shown))
-            iio.imwrite(temporary, shown, extension=".gif", plugin="pillow", duration=duration, loop=0)
-        else:
-            iio.imwrite(temporary, shown, extension=".mp4", fps=round(len(shown) / SECONDS), **_mp4_options())
+        temporary.write_bytes(film)
 
 
 def _mp4_options() -> dict[str, Any]:

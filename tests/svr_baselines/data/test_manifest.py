@@ -178,13 +178,13 @@ def test_a_damaged_table_is_told_in_one_line(tmp_path, change, fault):
     ("text", "fault"),
     [
         ("", "Expecting value"),
-        ("[]", "no field 'schema'"),
+        ("[]", "expected `object`, got `array`"),
         ("[" * 100_000, "nested too deeply"),
         ('{"schema": 2}', "schema 2, but this version reads schema 1"),
-        ('{"schema": 1, "settings": {}, "counts": []}', "'counts' is missing or no dict"),
-        ('{"schema": 1, "settings": {}, "counts": {}, "skipped": []}', "no number of 'samples'"),
-        ('{"schema": 1, "settings": {}, "counts": {"samples": 2}, "skipped": [{"name": "a"}]}', "'skipped' must hold"),
-        ('{"schema": 1, "settings": {}, "counts": {"samples": 2}, "skipped": ["a"]}', "'skipped' must hold"),
+        ('{"schema": 1, "settings": {}, "counts": []}', "'counts': expected `object`, got `array`"),
+        ('{"schema": 1, "settings": {}, "counts": {}, "skipped": []}', "missing required field `samples`"),
+        ('{"schema": 1, "settings": {}, "counts": {"samples": 2}, "skipped": [{"name": "a"}]}', r"'skipped\[0\]'"),
+        ('{"schema": 1, "settings": {}, "counts": {"samples": 2}, "skipped": ["a"]}', r"'skipped\[0\]'"),
         ("\ud800", "can't decode"),
     ],
 )
@@ -195,7 +195,7 @@ def test_a_foreign_document_is_told_in_one_line(tmp_path, text, fault):
 
     with pytest.raises(ValueError, match=fault) as caught:
         read_manifest(tmp_path)
-    assert str(caught.value).startswith(f"{document}: ")
+    assert str(caught.value).startswith(str(document))
     assert "\n" not in str(caught.value)
 
 
