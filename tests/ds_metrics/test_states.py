@@ -173,7 +173,7 @@ def test_sums_keep_what_float32_rounds_off():
 
 def test_a_sum_beyond_float32_gives_no_number():
     metric = ChamferDistance()
-    far = torch.full((1, 2, 3), 5e18)
+    far = torch.full((1, 2, 3), 2e18)
     for _ in range(20):
         metric.update(far, -far)
     with pytest.raises(ValueError, match="exceeds float32"):
