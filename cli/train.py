@@ -88,6 +88,7 @@ def train(
     from svr_baselines.training.fabric import check_config
     from svr_baselines.training.runs import DATA, RunData
 
+    _check_folders(validation=validation, images=images, occupancy=occupancy)
     find_network(network)
     changes = {
         "epochs": epochs,
@@ -168,17 +169,22 @@ def predict(
     from rich.console import Console
 
     from svr_baselines.data.opening import DataOptions, open_data
-    from svr_baselines.training import predict
+    from svr_baselines.training import predict, read_checkpoint
+    from svr_baselines.training.checkpoints import BEST, LAST
     from svr_baselines.training.runs import read_run_data
 
     check_paths(run)
+    _check_folders(images=images)
     roles: dict[str, Any] = {"test": "test", "train": "train", "validation": "validation", "all": None}
     if part not in roles:
         raise ValueError(f"--part must be one of {', '.join(roles)}, but got {part!r}")
     folder = run if run.is_dir() else run.parent
+    if which not in (LAST, BEST):
+        raise ValueError(f"--which must be {LAST} or {BEST}, but got {which!r}")
     known = read_run_data(folder)
     if data is None and known is None:
         raise ValueError(f"DATA is missing, and {folder} does not say what the network was trained on")
+    read_checkpoint(run, which, tell=lambda line: None)  # before the data are opened, as it is what is asked for
     if known is not None and images is None and known.images and data in (None, Path(known.data)):
         images = Path(known.images)
     data = data or Path(known.data)  # type: ignore[union-attr]
@@ -227,6 +233,7 @@ def recall(
     from svr_baselines.data.opening import DataOptions, open_data
     from svr_baselines.recall import recall
 
+    _check_folders(images=images)
     if part not in ("test", "validation"):
         raise ValueError(f"--part must be test or validation, but got {part!r}")
     options = _merge(DataOptions(), views, points, None, background, crop, size)
@@ -261,6 +268,13 @@ def _merge(
     if crop is not None:
         given["crop"] = _parse_crop(crop)
     return replace(defaults, **given)
+
+
+def _check_folders(**folders: Path | None) -> None:
+    """Find out that an option names a folder that is none."""
+    for name, folder in folders.items():
+        if folder is not None and not folder.is_dir():
+            raise ValueError(f"--{name} must name a folder, but there is none at {folder}")
 
 
 def _parse_crop(text: str) -> int | str | None:

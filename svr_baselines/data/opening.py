@@ -103,8 +103,10 @@ def open_data(
         raise ValueError(f"{folder} must hold {CLOUDS}/ or {TABLE}, but holds neither.")
     common |= {"crop": None if chosen.crop == "auto" else chosen.crop, "views": chosen.views}
     manifest = read_manifest(folder)
-    if "paths_below" in manifest.settings:
-        root = Path(os.path.normpath(folder / manifest.settings["paths_below"]))
+    if (below := manifest.settings.get("paths_below")) is not None:
+        if not isinstance(below, str) or "\0" in below:
+            raise ValueError(f"{folder}: 'paths_below' must be the path of a folder, but is {below!r}")
+        root = Path(os.path.normpath(folder / below))
         if role in ("train", None):
             return ManifestDataset(root, manifest=manifest, **common)
         return open_data(root, role, chosen)

@@ -114,12 +114,12 @@ def find_network(name: str) -> NetworkInfo:
     Raises:
         ValueError: If nothing is.
     """
-    if name in _registered:
+    if isinstance(name, str) and name in _registered:
         return _registered[name]
     known = {info.name: info for info in list_networks()}
-    if name in known:
+    if isinstance(name, str) and name in known:
         return known[name]
-    raise ValueError(f"Argument `name` must be a registered network, but got {name!r}; {_near(name, list(known))}")
+    raise ValueError(f"Argument `name` must be a registered network, but got {name!r}; {_near(str(name), list(known))}")
 
 
 def has_network(name: str) -> bool:

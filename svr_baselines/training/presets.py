@@ -125,9 +125,14 @@ def load_config(path: str | os.PathLike[str], samples: int | None = None, **chan
         >>> load_config(path, seed=3).epochs
         30
     """
-    values = {**read_values(path), **changes}
+    from svr_baselines.networks import find_network  # brings torch
+
+    values = read_values(path)
     name = values.pop("preset", None)
     try:
+        if "network" in values and "network" in changes:  # which goes before it, but does not excuse it
+            find_network(values["network"])
+        values |= changes
         if name is None or "network" not in values:
             return TrainingConfig.from_dict(values)
         return preset(name, values.pop("network"), samples, **values)

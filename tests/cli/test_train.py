@@ -152,15 +152,18 @@ def test_two_processes(data, config, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--batch-size", 1], "--batch-size must leave at least 2 samples to each batch, as the batch norm"),
-        (["--batch-size", 10**12], "--batch-size must be at most 1,000,000"),
-        (["--epochs", 10**12], "--epochs must be at most 1,000,000"),
-        (["--points", 10**12], "--points must be at most 1,000,000"),
+        (
+            ["--batch-size", 1, "--clusters", 1],
+            "--batch-size must leave at least 2 samples to each batch, as the batch norm",
+        ),
+        (["--batch-size", 10**8], "--batch-size must be at most 1,000,000"),
+        (["--epochs", 10**8], "--epochs must be at most 1,000,000"),
+        (["--points", 10**8], "--points must be at most"),
         (["--size", 10**6], "--size must be at most 16,384"),
         (["--crop", 10**6], "--crop must be at most 16,384"),
         (["--devices", 10**6, "--accelerator", "cpu"], "--devices must be at most the"),
         (["--nodes", 10**5], "--nodes must be 1 where neither torchrun"),
-        (["--clusters", 10**12], "--clusters must be at most 1,000,000"),
+        (["--clusters", 10**8], "--clusters must be at most 1,000,000"),
         (["--seed", 10**30], "--seed must be an integer of 64 bits"),
     ],
 )
@@ -190,3 +193,15 @@ def test_edited_data_files_are_one_line(trained, tmp_path, text, message):
     (tmp_path / "last.safetensors").symlink_to(trained / "last.safetensors")
     (tmp_path / "data.json").write_text(text)
     assert message in fails("predict", tmp_path)
+
+
+def test_what_is_wrong_is_told_before_the_data_are_opened(data, trained, config, tmp_path):
+    nothing = tmp_path / "nothing"
+    for option in ("--images", "--validation", "--occupancy"):
+        said = fails("train", "psgn", data, tmp_path / "out", option, nothing)
+        assert f"{option} must name a folder, but there is none at {nothing}" in said
+    assert "--which must be last or best, but got 'worst'" in fails("predict", trained, "--which", "worst")
+    assert "No checkpoint at" in fails("predict", tmp_path, tmp_path)
+    (tmp_path / "run.toml").write_text("network = 3")
+    said = fails("train", "psgn", data, tmp_path / "out", "--config", tmp_path / "run.toml")
+    assert "run.toml: Argument `name` must be a registered network, but got 3" in said
