@@ -160,7 +160,7 @@ def _eval_images(files: Files) -> Iterator[Case]:
     ]
     for bad in weights:
         yield case("eval", *good, "--weights", bad, names=[bad.name, "--weights"])
-    for body in (png(60_000, 60_000), png(10, 10), png(0, 5), b"", b"junk", png(2**31 - 1, 2**31 - 1)):
+    for body in (png(60_000, 60_000), png(60, 60), png(0, 5), b"", b"junk", png(2**31 - 1, 2**31 - 1)):
         yield case("eval", "--images", files.folder("pictures", **{"a.png": body}), *pixels[2:], names="a.png")
     bad = files.folder("pictures")
     files.pipe(".png", bad)
@@ -277,7 +277,7 @@ def _report(files: Files) -> Iterator[Case]:
     yield from _options("report", [good], bad_values)
     yield case("report", good, "--turntables", "films", "--format", "x", names="format")
     yield case("report", files / "clouds", names="clouds")
-    yield case("report", names="RESULTS")
+    yield case("report", names="results")
 
 
 _EXPERIMENT = (

@@ -64,6 +64,7 @@ _OPTIONS = {
     "memory_budget": "memory",
     "name": "metric",
     "image_size": "size",
+    "extractor": "features",
     "processes": "workers",
     "azimuth": "azimuth_range",
     "azimuth_ranges": "azimuth_range",

@@ -103,7 +103,10 @@ def compute_curve(
     """
     samples, most = len(shapes), 1 if n_clusters is None else max(n_clusters)
     if samples <= most:
-        raise ValueError(f"{shapes.source}: {most} clusters take {most + 1} shapes at least, but there are {samples}")
+        advice = "" if n_clusters is None else "; `--clusters` must name fewer"
+        raise ValueError(
+            f"{shapes.source}: {most} clusters take {most + 1} shapes at least, but there are {samples}{advice}"
+        )
     with stage():
         distances = pairwise_distance(as_clouds(shapes), **(resources or Resources()).options(samples))
     curve = dispersion_curve(distances, n_clusters, solver=solver, seed=seed)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,9 +92,13 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _read_state_dict(path: Path) -> Mapping[str, Any]:
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).partition("\n")[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a file that is no state dict: the error says so
+            values = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # of a damaged file it raises whatever its parts raise
+        reason = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
         raise ValueError(f"Argument `weights`: {path} is no state dict that torch loads safely: {reason}") from error
     if not isinstance(values, Mapping):
         raise ValueError(f"Argument `weights`: {path} must hold a state dict, but holds {type(values).__name__}")
