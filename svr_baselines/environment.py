@@ -119,7 +119,15 @@ def _pairwise() -> list[Part]:
         "kaolin": "on a CUDA GPU",
         "torch": "anywhere; slow",
     }
-    return [Part(name, note, _lack_of_backend(name)) for name, note in notes.items()]
+    return [_part(name, note, _lack_of_backend(name)) for name, note in notes.items()]
+
+
+def _part(name: str, note: str, lack: str | None) -> Part:
+    """Of Kaolin with its version, which is that of what is imported: it need not be installed as a package."""
+    if name == "kaolin":
+        version = getattr(sys.modules.get(name), "__version__", None) or package_version(name)
+        note = f"{version}, {note}" if version else note
+    return Part(name, note, lack)
 
 
 def _lack_of_backend(name: str) -> str | None:
@@ -131,7 +139,7 @@ def _lack_of_backend(name: str) -> str | None:
 
 def _renderers() -> list[Part]:
     notes = {"embree": "on the CPU", "kaolin": "on a CUDA GPU"}
-    return [Part(name, note, renderers.lack(name)) for name, note in notes.items()]
+    return [_part(name, note, renderers.lack(name)) for name, note in notes.items()]
 
 
 def _plugins() -> list[Part]:

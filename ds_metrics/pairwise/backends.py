@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import shutil
 import sys
-from contextlib import redirect_stdout
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from functools import cache
+from threading import RLock
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -23,6 +27,9 @@ FEATURES = "features"  # of vectors instead of clouds: a distance of theirs brin
 
 ON_CUDA = ("triton", "kaolin")  # fastest first
 _OLDEST_TRITON = (3, 2)
+_LONGEST = 200  # characters of the reason why something can't be imported
+_IMPORTING = RLock()
+_FAULTS: dict[str, str] = {}  # why what was tried can't be imported
 _TRITON = "needs Triton 3.2 or newer: `pip install triton` (Linux; torch's CUDA wheels bring it, from torch 2.6 on)"
 _COMPILER = "needs a C compiler at run time: install gcc or clang, or set CC"
 NEEDS_KAOLIN = (
@@ -121,7 +128,7 @@ def lack(backend: str, device: torch.device) -> str | None:
     if backend == "kaolin":
         if device.type != "cuda":
             return f"needs points on a CUDA GPU, but got {device}"
-        return None if can_import("kaolin.metrics.pointcloud") else NEEDS_KAOLIN
+        return lack_of_kaolin("kaolin.metrics.pointcloud")
     if backend == "triton":
         if device.type not in ("cpu", "cuda"):
             return f"needs points on a CUDA or ROCm GPU, but got {device}"
@@ -136,9 +143,43 @@ def lack(backend: str, device: torch.device) -> str | None:
 
 
 def import_quietly(name: str) -> ModuleType:
-    """Import a module that greets on stdout, which is for results."""
-    with redirect_stdout(sys.stderr):
-        return importlib.import_module(name)
+    """Import a module that greets on stdout, which is for results, or that warns.
+
+    What it prints goes to stderr, and warnings nowhere. Standard output is redirected for the whole process, so one
+    thread does it at a time, and only where the module is not there yet.
+    """
+    with _IMPORTING:
+        if name in sys.modules:
+            return importlib.import_module(name)
+        with _stdout_to_stderr(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module(name)
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """Send to stderr what is printed meanwhile, by compiled code too."""
+    _flush()
+    try:
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # one of them is closed
+        kept = None
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _flush()
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+def _flush() -> None:
+    with suppress(AttributeError, OSError, ValueError):  # there is none, or it is closed
+        sys.stdout.flush()
+    with suppress(AttributeError, OSError, TypeError):  # where the C library has another name
+        ctypes.CDLL(None).fflush(None)
 
 
 def _triton_version() -> tuple[int, ...]:
@@ -148,9 +189,35 @@ def _triton_version() -> tuple[int, ...]:
 
 @cache
 def can_import(name: str) -> bool:
-    """Whether a module can be imported: placeholders are found and have a version, but fail here."""
+    """Whether a module can be imported: placeholders are found and have a version, but fail here, with anything."""
+    _FAULTS.pop(name, None)
     try:
         import_quietly(name)
-    except (ImportError, OSError):  # OSError: a shared library that does not load
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        _FAULTS[name] = describe_fault(error)
         return False
     return True
+
+
+def describe_fault(error: BaseException) -> str:
+    """Why an import failed, on one line.
+
+    Example:
+        >>> describe_fault(SystemExit(3)), describe_fault(ImportError("No module named 'kaolin'"))
+        ('SystemExit: 3', "No module named 'kaolin'")
+    """
+    said = " ".join(str(error).split())
+    if not isinstance(error, ImportError) or not said:
+        said = f"{type(error).__name__}: {said}".rstrip(": ")
+    return said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."
+
+
+def lack_of_kaolin(name: str) -> str | None:
+    """What keeps a module of Kaolin from being used, as the end of a sentence; ``None`` if nothing does."""
+    if can_import(name):
+        return None
+    fault = _FAULTS.get(name)
+    there = fault is not None and fault != "No module named 'kaolin'"
+    return f"{NEEDS_KAOLIN}; what is here can't be imported: {fault}" if there else NEEDS_KAOLIN

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -37,9 +36,7 @@ def choose_renderer(name: str = "auto") -> str:
     if name not in RENDERERS:
         raise ValueError(f"Argument `renderer` must be one of {RENDERERS}, but got {name!r}.")
     if name == "auto":
-        if lack("kaolin") is None:
-            return "kaolin"
-        name = "embree"
+        name = "kaolin" if _has_gpu() and lack("kaolin") is None else "embree"  # Kaolin takes seconds to import
     if (reason := lack(name)) is not None:
         raise ValueError(f"Argument `renderer` is {name!r}, which {reason}.")
     return name
@@ -53,12 +50,14 @@ def load_renderer(name: str) -> Tracer:
 
 def lack(name: str) -> str | None:
     """What keeps a renderer from drawing, as the end of a sentence; ``None`` if nothing does."""
-    from ds_metrics.pairwise.backends import NEEDS_KAOLIN, can_import  # bring torch
+    from ds_metrics.pairwise.backends import can_import, lack_of_kaolin  # bring torch
 
     if name == "embree":
         return None if can_import("embreex.rtcore_scene") else _EMBREE
-    # Found first, as Kaolin takes seconds to import.
-    if importlib.util.find_spec("kaolin") is None or not can_import("kaolin.render.mesh"):
-        return NEEDS_KAOLIN
+    return lack_of_kaolin("kaolin.render.mesh") or (None if _has_gpu() else _CUDA)
+
+
+def _has_gpu() -> bool:
     torch: Any = importlib.import_module("torch")
-    return None if torch.cuda.is_available() else _CUDA
+    there: bool = torch.cuda.is_available()
+    return there

@@ -84,6 +84,50 @@ def test_backends_agree_with_what_computes():
     assert find(found.renderers, choose_renderer()).lack is None
 
 
+@pytest.fixture
+def kaolin(tmp_path, monkeypatch):
+    """Write a package that stands where Kaolin would, with the modules that are asked for."""
+
+    def forget():
+        backends.can_import.cache_clear()
+        for name in [name for name in sys.modules if name.partition(".")[0] == "kaolin"]:
+            del sys.modules[name]
+
+    def write(code):
+        for folder in ("metrics", "render"):
+            (tmp_path / "kaolin" / folder).mkdir(parents=True)
+            (tmp_path / "kaolin" / folder / "__init__.py").touch()
+        (tmp_path / "kaolin" / "__init__.py").write_text(code)
+        for name in ("metrics/pointcloud.py", "render/mesh.py"):
+            (tmp_path / "kaolin" / name).touch()
+
+    kept = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "kaolin"}
+    forget()
+    monkeypatch.syspath_prepend(tmp_path)
+    yield write
+    forget()
+    sys.modules.update(kept)
+
+
+def test_kaolin_has_a_version(kaolin):
+    kaolin("__version__ = '0.18.0'")
+    found = describe_environment()
+    for part in (find(found.pairwise, "kaolin"), find(found.renderers, "kaolin")):
+        assert part.note == "0.18.0, on a CUDA GPU"
+        assert part.lack is None or "GPU" in part.lack
+
+
+@pytest.mark.parametrize(
+    "error", ["SystemExit(3)", "OSError('half')", "AttributeError('half')", "RuntimeError('half')"]
+)
+def test_kaolin_that_can_not_be_imported_comes_with_the_reason(kaolin, error):
+    kaolin(f"raise {error}")
+    found = describe_environment()
+    for part in (find(found.pairwise, "kaolin"), find(found.renderers, "kaolin")):
+        kind, said = error.rstrip(")").split("(")
+        assert part.lack.endswith(f"; what is here can't be imported: {kind}: {said.strip(chr(39))}")
+
+
 def test_the_machine():
     machine = describe_environment().machine
     assert machine["Python"].endswith(sys.executable)

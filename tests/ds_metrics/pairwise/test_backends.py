@@ -1,4 +1,7 @@
+import os
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
 import pytest
@@ -135,6 +138,79 @@ def test_the_banner_stays_off_stdout(package, capsys):
     output = capsys.readouterr()
     assert output.out == ""
     assert "Welcome" in output.err
+
+
+LOUD = """
+import ctypes, os, sys, time, warnings
+print('said by Python')
+os.write(1, b'written to the file')
+ctypes.CDLL(None).puts(b'said by C')
+warnings.warn('old', FutureWarning)
+warnings.warn('older', DeprecationWarning)
+time.sleep(0.2)
+"""
+
+
+def test_nothing_that_kaolin_says_or_warns_of_reaches_stdout(package, capfd):
+    package(LOUD)
+    assert backends.can_import("kaolin.metrics.pointcloud")
+    print("result")
+    output = capfd.readouterr()
+    assert output.out == "result\n"
+    for said in ("said by Python", "written to the file", "said by C"):
+        assert said in output.err
+    assert "old" not in output.err
+
+
+def test_threads_leave_stdout_as_it_was(package, capfd):
+    package(LOUD)
+    before, filters = sys.stdout, list(warnings.filters)
+    names = ["kaolin", "kaolin.metrics", "kaolin.metrics.pointcloud", "kaolin"]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(backends.import_quietly, names))
+    assert [module.__name__ for module in found] == names
+    assert sys.stdout is before
+    assert warnings.filters == filters
+    os.write(1, b"result")
+    output = capfd.readouterr()
+    assert output.out == "result"
+    assert output.err.count("said by C") == 1  # it is imported once
+
+
+def test_what_is_there_is_not_imported_again(package):
+    package("")
+    backends.import_quietly("kaolin.metrics.pointcloud")
+    before = sys.stdout
+    seen = backends.import_quietly("kaolin.metrics.pointcloud")
+    assert (seen, sys.stdout) == (sys.modules["kaolin.metrics.pointcloud"], before)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise OSError('libcudart.so: no such file')", "OSError: libcudart.so: no such file"),
+        ("raise ImportError('this is a placeholder')", "this is a placeholder"),
+        ("import no_such_module", "No module named 'no_such_module'"),
+        ("raise RuntimeError('one\\ntwo')", "RuntimeError: one two"),
+        ("import os; os.no_such_name", "AttributeError: module 'os' has no attribute 'no_such_name'"),
+        ("class Odd(BaseException): ...\nraise Odd", "Odd"),
+        ("1 +", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_an_import_that_raises_anything_counts_as_absent(package, code, reason):
+    package(code)
+    assert not backends.can_import("kaolin.metrics.pointcloud")
+    lack = backends.lack("kaolin", CUDA)
+    assert lack.startswith(f"{backends.NEEDS_KAOLIN}; what is here can't be imported: {reason}")
+    assert "\n" not in lack
+    assert resolve_backend("auto", CUDA) != "kaolin"
+
+
+def test_ctrl_c_is_no_fault(package):
+    package("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        backends.can_import("kaolin.metrics.pointcloud")
 
 
 def test_refuses_other_dtypes():

@@ -24,6 +24,8 @@ def no_embree(monkeypatch):
 @pytest.fixture
 def no_kaolin(monkeypatch):
     """The placeholder on PyPI: found, but fails to import."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "kaolin"]:
+        monkeypatch.delitem(sys.modules, name)
     module = ModuleType("kaolin")
     module.__spec__ = ModuleSpec("kaolin", None)
     monkeypatch.setitem(sys.modules, "kaolin", module)
