@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from svr_baselines.building.build import Part, Summary, Workers, run_build, write_file
-from svr_baselines.building.sources import MeshSource, as_sources, category_of
+from svr_baselines.building.sources import MeshSource, as_sources, category_of, load_source
 from svr_baselines.data.formats import load_array
 from svr_baselines.data.manifest import Sample
 from svr_baselines.data.occupancy import sample_occupancy, write_occupancy
@@ -32,7 +32,7 @@ class _Maker:
 
     def make(self, item: MeshSource, scratch: Path) -> None:
         cloud = load_array(self.clouds / f"{item.id}.npy")
-        surface = item.load(self.up, materials=False).normalized()
+        surface = load_source(item, self.up, materials=False).normalized()
         low, high = surface.bounds
         beyond = max(float((low - cloud.min(axis=0)).max()), float((cloud.max(axis=0) - high).max()))
         if beyond > 1e-4:

@@ -12,7 +12,7 @@ import numpy as np
 
 from svr_baselines.building.build import Part, Summary, Workers, begun_with, run_build, write_file
 from svr_baselines.building.sampling import choose_sampler, sample_surface
-from svr_baselines.building.sources import MeshSource, as_sources, category_of, split_of
+from svr_baselines.building.sources import MeshSource, as_sources, category_of, load_source, split_of_sources
 from svr_baselines.data.manifest import Sample
 from svr_baselines.data.points import check_count, stable_seed
 from svr_baselines.rendering import check_up
@@ -30,7 +30,7 @@ class _Maker:
         return (self.out / _path(item.id)).exists()
 
     def make(self, item: MeshSource, scratch: Path) -> None:
-        surface = item.load(self.up, materials=False).normalized()
+        surface = load_source(item, self.up, materials=False).normalized()
         cloud = sample_surface(surface, self.points, stable_seed(self.seed, item.id), self.sampler)
         write_file(self.out / _path(item.id), scratch, lambda path: np.save(path, cloud))
 
@@ -81,9 +81,9 @@ def build_points(
     check_count("points", points)
     check_up(up)
     sources = as_sources(meshes)
-    split = split_of(source.id for source in sources)
-    if sampler == "auto" and begun_with(Path(out), ["."]).get(".", {}).get("sampler") == "numpy":
-        sampler = "numpy"  # as it was begun, though Kaolin may be there by now
+    split = split_of_sources(sources)
+    if sampler == "auto" and begun_with(Path(out), ["."]).get(".", {}).get("sampler") == "kaolin":
+        sampler = "kaolin"  # as it was begun
     maker = _Maker(Path(out), points, up, choose_sampler(sampler), seed)
     settings = {"kind": "points", "points": points, "up": up, "sampler": maker.sampler, "seed": seed}
 

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from svr_baselines.building.build import Part, Summary, Workers, begun_with, run_build, write_file
-from svr_baselines.building.sources import MeshSource, as_sources, category_of, split_of
+from svr_baselines.building.sources import MeshSource, as_sources, category_of, load_source, split_of_sources
 from svr_baselines.data.cameras import UNIT_DISTANCE, Camera
 from svr_baselines.data.manifest import Sample
 from svr_baselines.data.metadata import FILE_NAME, format_metadata
-from svr_baselines.data.points import check_count, stable_seed
+from svr_baselines.data.points import check_count, check_memory, stable_seed
 from svr_baselines.rendering import check_up, choose_renderer, render
 
 RANGES = (0.0, 15.0, 30.0, 45.0, 60.0, 75.0, 90.0)  # of the paper, degrees
@@ -94,7 +94,7 @@ class _Maker:
     def make(self, item: MeshSource, scratch: Path) -> None:
         missing = self._missing(item.id)
         cameras = [self.cameras(viewpoints, item.id) for viewpoints in missing]
-        surface = item.load(self.up, materials=True).normalized()
+        surface = load_source(item, self.up, materials=True).normalized()
         pictures = render(surface, list(chain.from_iterable(cameras)), self.size, self.renderer, self.samples)
         for viewpoints, own, drawn in zip(missing, cameras, np.split(pictures, len(missing)), strict=True):
             folder = self.out / part_of(viewpoints)
@@ -180,6 +180,7 @@ def build_renders(
     """
     for name, count in (("views", views), ("size", size), ("samples", samples)):
         check_count(name, count)
+    check_pictures(size, samples, views * len(azimuth_ranges))
     check_up(up)
     if not azimuth_ranges or len(set(azimuth_ranges)) < len(azimuth_ranges):
         raise ValueError(f"Argument `azimuth_ranges` must hold different ranges, but got {list(azimuth_ranges)}.")
@@ -191,9 +192,15 @@ def build_renders(
     if renderer == "auto" and any(settings.get("renderer") == "embree" for settings in begun):
         renderer = "embree"  # as it was begun, though Kaolin and a GPU may be there by now
     maker = _Maker(Path(out), viewpoints, views, size, up, choose_renderer(renderer), samples, seed)
-    split = split_of(source.id for source in sources)
+    split = split_of_sources(sources)
     parts = [maker.part(of, split) for of in viewpoints]
     return run_build(Path(out), parts, sources, maker, "meshes", workers or Workers())
+
+
+def check_pictures(size: int, samples: int, pictures: int) -> None:
+    """Refuse pictures of one shape that memory has no room for: all of them, and the rays of one."""
+    check_memory("views", 4 * pictures * size**2, "the pictures of a shape")
+    check_memory("size", 64 * (size * samples) ** 2, "the rays of a picture")
 
 
 def _pair(bounds: tuple[float, float]) -> tuple[float, float]:

@@ -16,7 +16,10 @@ from svr_baselines.rendering import Surface, load_surface
 
 
 class MeshSource(Protocol):
-    """Where a mesh comes from; picklable, as other processes load it."""
+    """Where a mesh comes from; picklable, as other processes load it.
+
+    One that knows its part of the data set, as the items of published splits do, has it as `split`.
+    """
 
     @property
     def id(self) -> str:
@@ -98,6 +101,25 @@ def split_of(names: Iterable[str]) -> dict[str, str]:
     return {name: part for part, names in members for name in take_split(names, part)}
 
 
+def split_of_sources(sources: Iterable[MeshSource]) -> dict[str, str]:
+    """Part of the data set of each source by its id: the one that it has itself, or that of `split_of`."""
+    known = {source.id: getattr(source, "split", None) for source in sources}
+    drawn = split_of(name for name, part in known.items() if part is None)
+    return {name: part or drawn[name] for name, part in known.items()}
+
+
+def load_source(source: MeshSource, up: str, materials: bool) -> Surface:
+    """Load a mesh; one that can't be read is a bad one, as an `OSError` is the fault of the folder that is built.
+
+    Raises:
+        ValueError: If the mesh is bad or can't be read.
+    """
+    try:
+        return source.load(up, materials)
+    except OSError as error:
+        raise ValueError(f"the mesh can't be read: {error.strerror or error or type(error).__name__}") from error
+
+
 def as_sources(meshes: str | os.PathLike[str] | Sequence[MeshSource]) -> Sequence[MeshSource]:
     """The meshes of a folder, or sources as they are, if their ids differ."""
     if isinstance(meshes, str | os.PathLike):
@@ -105,4 +127,9 @@ def as_sources(meshes: str | os.PathLike[str] | Sequence[MeshSource]) -> Sequenc
     names = [source.id for source in meshes]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"Argument `meshes` must hold sources of different ids, but got {names[:5]}.")
+    for name in names:
+        if not name or name.startswith("/") or "\0" in name or {"", ".", ".."} & set(name.split("/")):
+            raise ValueError(
+                f"Argument `meshes` must hold sources whose ids are paths below a folder, but got {name!r}"
+            )
     return meshes

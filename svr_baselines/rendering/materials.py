@@ -120,9 +120,7 @@ def _clip(values: Any) -> Color:
 
 
 def _texture(image: Any, ground: Color) -> Array | None:
-    """Pixels of an image, `(H, W, 3)`, not too many; the ground shows where the image is transparent."""
-    from PIL import Image
-
+    """`shrink` of the image that a file names, if it can be read."""
     if image is None or image.format is None:  # not from a file: the reader makes one up for meshes without material
         return None
     try:
@@ -130,6 +128,14 @@ def _texture(image: Any, ground: Color) -> Array | None:
         image = image.convert("RGBA")
     except (OSError, ValueError, SyntaxError, MemoryError):  # what Pillow raises for broken images
         return None
+    return shrink(image, ground)
+
+
+def shrink(image: Any, ground: Color) -> Array:
+    """Pixels of a Pillow image, `(H, W, 3)`, not too many; the ground shows where the image is transparent."""
+    from PIL import Image
+
+    image = image.convert("RGBA")
     if max(image.size) > LARGEST_TEXTURE:
         image.thumbnail((LARGEST_TEXTURE, LARGEST_TEXTURE), Image.Resampling.BOX)
     pixels = np.asarray(image)

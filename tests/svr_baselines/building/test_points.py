@@ -1,12 +1,14 @@
-import importlib
+import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 import trimesh
 
-from svr_baselines.building import Workers, build_points
+from ds_metrics.pairwise.backends import import_quietly
+from svr_baselines.building import Workers, build_points, find_meshes
 from svr_baselines.building.sampling import choose_sampler, sample_surface
 from svr_baselines.data import read_shapes
 from svr_baselines.data.manifest import read_manifest
@@ -88,7 +90,7 @@ def sampler(request, monkeypatch):
     """Each sampler by its name; Kaolin's also with a stand-in that has its interface."""
     if request.param == "kaolin":
         try:
-            importlib.import_module("kaolin.ops.mesh")
+            import_quietly("kaolin.ops.mesh")
         except ImportError as error:
             pytest.skip(f"draws with NVIDIA Kaolin, which can't be imported: {error}")
     if request.param == "stand-in":
@@ -140,30 +142,87 @@ def test_a_surface_without_area_is_refused(sampler):
         sample_surface(Surface(np.zeros((3, 3)), np.array([[0, 1, 2]])), 9, seed=0, sampler=sampler)
 
 
-def test_auto_goes_on_with_what_a_folder_was_begun_with(meshes, tmp_path, tree, monkeypatch):
+def test_threads_draw_the_same_points(sampler):
+    surface = Surface(np.eye(3), np.array([[0, 1, 2]]))
+    one = [sample_surface(surface, 500, seed, sampler) for seed in range(60)]
+    with ThreadPoolExecutor(4) as threads:
+        several = list(threads.map(lambda seed: sample_surface(surface, 500, seed, sampler), range(60)))
+    np.testing.assert_array_equal(one, several)
+
+
+def test_kaolin_draws_under_a_default_device_and_leaves_generators_of_gpus(monkeypatch):
+    monkeypatch.setattr("ds_metrics.pairwise.backends.import_quietly", lambda name: STAND_IN)
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: pytest.fail("it seeds all devices"))
+    surface = Surface(np.eye(3), np.array([[0, 1, 2]]))
+    expected = sample_surface(surface, 9, 1, "kaolin")
+    with torch.device("meta"):
+        np.testing.assert_array_equal(sample_surface(surface, 9, 1, "kaolin"), expected)
+
+
+def test_auto_is_numpy_where_kaolin_is_and_goes_on_with_what_a_folder_was_begun_with(
+    meshes, tmp_path, tree, monkeypatch
+):
     out = tmp_path / "out"
     assert build_points(meshes, out, points=50).folders == (out,)
-    whole = tree(out)
-    (out / "ball" / "1.npy").unlink()
     with monkeypatch.context() as patched:
         patched.setattr("ds_metrics.pairwise.backends.import_quietly", lambda name: STAND_IN)
-        assert build_points(meshes, out, points=50).built == 1
-        assert tree(out) == whole
+        build_points(meshes, tmp_path / "new", points=50)
+        assert tree(tmp_path / "new") == tree(out)
         with pytest.raises(ValueError, match="other settings: sampler 'numpy', not 'kaolin'"):
             build_points(meshes, out, points=50, sampler="kaolin")
-        build_points(meshes, tmp_path / "new", points=50)
+        build_points(meshes, tmp_path / "kaolin", points=50, sampler="kaolin")
+        assert build_points(meshes, tmp_path / "kaolin", points=50).built == 0
     with pytest.raises(ValueError, match="other settings: sampler 'kaolin', not 'numpy'"):
-        build_points(meshes, tmp_path / "new", points=50)
+        build_points(meshes, tmp_path / "kaolin", points=50, sampler="numpy")
 
 
-def test_kaolin_is_asked_for_and_missing(monkeypatch):
+def test_build_and_evaluation_draw_the_same_points(meshes, tmp_path):
+    build_points(meshes, tmp_path / "out", points=50)
+    (meshes / "odd" / "torn.obj").unlink()
+    drawn = read_shapes(meshes, points=50, normalize="none")
+    for name, cloud in zip(drawn.names, drawn.clouds, strict=True):
+        surface = load_surface(next(meshes.glob(f"{name}.*")))
+        low, high = surface.bounds
+        built = np.load(tmp_path / "out" / f"{name}.npy") * np.linalg.norm(high - low) + (low + high) / 2
+        np.testing.assert_allclose(built, cloud, atol=1e-5 * np.abs(high - low).max() + 1e-6 * np.abs(high).max())
+
+
+@pytest.mark.parametrize("error", [ImportError("half"), SystemExit(3), OSError("half"), AttributeError("half")])
+def test_kaolin_is_asked_for_and_missing(monkeypatch, error):
     def fail(name):
-        raise ImportError("placeholder")
+        raise error
 
     monkeypatch.setattr("ds_metrics.pairwise.backends.import_quietly", fail)
     assert choose_sampler("auto") == "numpy"
-    with pytest.raises(ValueError, match="`sampler` is 'kaolin', which can't be imported: placeholder"):
+    with pytest.raises(ValueError, match=r"`sampler` is 'kaolin', which can't be imported: .*(half|SystemExit: 3)$"):
         choose_sampler("kaolin")
+
+
+def test_auto_does_not_import_kaolin(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kaolin", None)
+    monkeypatch.setattr("ds_metrics.pairwise.backends.import_quietly", lambda name: pytest.fail(name))
+    assert choose_sampler() == "numpy"
+
+
+@pytest.mark.parametrize("name", ["../up", "/root", "a//b", "", "a/./b"])
+def test_ids_stay_in_the_folder(tmp_path, name):
+    source = types.SimpleNamespace(id=name, mesh=None)
+    with pytest.raises(ValueError, match="`meshes` must hold sources whose ids are paths below a folder, but got "):
+        build_points([source], tmp_path / "out")
+
+
+def test_a_mesh_that_can_not_be_read_is_skipped(meshes, tmp_path):
+    class Locked:
+        id, mesh = "locked", None
+
+        def load(self, up, materials):
+            raise PermissionError(13, "Permission denied")
+
+    good = find_meshes(meshes)[0]
+    summary = build_points([good, Locked()], tmp_path / "out", points=9)
+    assert [(bad.name, bad.reason) for bad in summary.skipped] == [
+        ("locked", "the mesh can't be read: Permission denied")
+    ]
 
 
 def test_points_and_pictures_share_a_frame(meshes):
