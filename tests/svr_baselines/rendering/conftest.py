@@ -1,9 +1,10 @@
 """A stand-in for Kaolin, by what its documentation says of its camera and rasteriser, for machines without a GPU."""
 
-import math
+import runpy
 import sys
 from importlib.machinery import ModuleSpec
-from types import ModuleType, SimpleNamespace
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,39 +13,8 @@ import torch
 from ds_metrics.pairwise.backends import can_import
 from svr_baselines.rendering import kaolin
 
-
-class Extrinsics:
-    """World to camera: looks along -Z."""
-
-    def __init__(self, eye, at, up):
-        forward = (at - eye) / (at - eye).norm(dim=-1, keepdim=True)
-        right = torch.cross(forward, up, dim=-1)
-        right = right / right.norm(dim=-1, keepdim=True)
-        self.rotation = torch.stack([right, torch.cross(right, forward, dim=-1), -forward], dim=1)
-        self.eye = eye
-
-    def transform(self, vectors):
-        assert vectors.dtype == self.eye.dtype
-        return torch.einsum("vij,vpj->vpi", self.rotation, vectors - self.eye[:, None])
-
-
-class Intrinsics:
-    """Camera to normalised device coordinates, of which Y is up."""
-
-    def __init__(self, fov, width, height):
-        self.focal = 1 / math.tan(fov / 2)
-        self.aspect = width / height
-
-    def transform(self, vectors):
-        x, y, z = vectors.unbind(-1)
-        return torch.stack([self.focal / self.aspect * x / -z, self.focal * y / -z, torch.zeros_like(z)], dim=-1)
-
-
-class Camera:
-    @classmethod
-    def from_args(cls, *, eye, at, up, fov, width, height, dtype, device):
-        values = [value.to(dtype=dtype, device=device) for value in (eye, at, up)]
-        return SimpleNamespace(extrinsics=Extrinsics(*values), intrinsics=Intrinsics(fov, width, height))
+KAOLIN = Path(__file__).parents[2] / "support" / "with_kaolin" / "kaolin"
+Camera = runpy.run_path(str(KAOLIN / "render" / "camera.py"))["Camera"]
 
 
 def rasterize(height, width, face_vertices_z, face_vertices_image, face_features, valid_faces=None, backend="cuda"):

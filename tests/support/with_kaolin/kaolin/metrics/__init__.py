@@ -1,0 +1,1 @@
+from . import pointcloud, voxelgrid  # noqa: F401

@@ -1,0 +1,1 @@
+from . import camera, mesh  # noqa: F401

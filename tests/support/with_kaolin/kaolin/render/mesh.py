@@ -1,0 +1,3 @@
+from kaolin.cuda_only import refuse
+
+rasterize = refuse("rasterize")
