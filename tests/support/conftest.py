@@ -1,0 +1,1 @@
+collect_ignore = ["with_kaolin"]  # for programs that are run beside it
