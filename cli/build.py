@@ -66,7 +66,10 @@ def points(
     points: Annotated[int, typer.Option(min=1, help="Points drawn from each surface.")] = 30_000,
     up: Up = "y",
     sampler: Annotated[
-        str, typer.Option(metavar="auto|kaolin|numpy", help="What draws; each draws other points for one seed.")
+        str,
+        typer.Option(
+            metavar="auto|kaolin|numpy", help="What draws: auto is numpy; Kaolin draws other points for one seed."
+        ),
     ] = "auto",
     seed: Seed = 0,
     workers: Processes = None,

@@ -50,7 +50,7 @@ def make_pairs(
         The training set and the test set, see `open_pairs`.
     """
     make_meshes(folder / "meshes", per_kind)
-    build_points(folder / "meshes", folder / "points", points=points, sampler="numpy")  # Kaolin draws others
+    build_points(folder / "meshes", folder / "points", points=points)
     build_renders(folder / "meshes", folder / "renders", azimuth_ranges=[30], azimuth_centre=60, size=size)
     return open_pairs(folder, points, size)
 

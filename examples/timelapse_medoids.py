@@ -63,7 +63,7 @@ def open_timelapse(folder: Path) -> Any:
     try:
         with contextlib.redirect_stdout(sys.stderr):  # Kaolin greets when it is imported
             from kaolin.visualize import Timelapse
-    except ImportError:  # also of the placeholder that is called kaolin on PyPI
+    except (Exception, SystemExit):  # of the placeholder that is called kaolin on PyPI, and of what does not fit torch
         print(HOW_TO_GET_KAOLIN, file=sys.stderr)
         return PlyTimelapse(str(folder))
     return Timelapse(str(folder))
