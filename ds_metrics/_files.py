@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import logging
+import math
 import mmap
 import os
 import tempfile
@@ -13,10 +14,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import numpy as np
 
 # What file systems answer, cluster ones above all, that have no locks or can't reserve space: then it goes without.
 NOT_OFFERED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _PIECE = 2**20  # bytes of a file to read at once
 
@@ -46,8 +50,58 @@ def atomic_write(path: Path, scratch: Path | None = None) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # mkstemp makes files for their owner alone
         temporary.replace(path)
+    except Exception as error:
+        if _is_of_full_disk(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_of_full_disk(error: BaseException) -> bool:
+    """Whether a writer has failed for lack of space: some say so by numbers, some in words, some by what they wrote."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in FULL
+    words = (*map(os.strerror, FULL), "requested and")  # numpy: "1000 requested and 24 written"
+    return any(word in str(error) for word in words) and not isinstance(error, ValueError)
+
+
+def create_array(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> BinaryIO:
+    """An ``.npy`` file, open for its rows to be written one after another; their space is reserved.
+
+    Example:
+        >>> file = Path(tempfile.mkdtemp(), "a.npy")
+        >>> with create_array(file, np.dtype("<f4"), (2, 3)) as opened:
+        ...     _ = opened.write(np.ones((2, 3), dtype="<f4").tobytes())
+        >>> np.load(file).shape
+        (2, 3)
+    """
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    file = path.open("wb")
+    try:
+        np.lib.format.write_array_header_2_0(file, header)
+        file.flush()
+        reserve(file.fileno(), file.tell() + math.prod(shape) * dtype.itemsize)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Give a file its size and the space for it, where the file system offers that.
+
+    Raises:
+        OSError: If there is not so much space.
+    """
+    try:
+        os.truncate(descriptor, size)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        # As long as it must be, only its space can't be reserved?
+        if error.errno not in NOT_OFFERED or os.fstat(descriptor).st_size != size:
+            raise
 
 
 def write_json(path: Path, document: Any) -> None:

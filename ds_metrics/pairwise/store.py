@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
@@ -20,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ds_metrics._files import NOT_OFFERED, atomic_write, claim_folder, map_file, say_damaged, write_at
+from ds_metrics._files import FULL, atomic_write, claim_folder, map_file, reserve, say_damaged, write_at
 from ds_metrics.pairwise.tiles import Tile, TilePlan
 
 _COMMIT_SECONDS = 5.0  # work that a killed run loses at most, beside its unfinished tile
@@ -255,13 +254,9 @@ def _begin(folder: Path, key: Mapping[str, Any], plan: TilePlan) -> None:
 def _reserve(descriptor: int, size: int, folder: Path) -> None:
     """Find out now, not at the last tile, that the disk is too small."""
     try:
-        os.truncate(descriptor, size)
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(descriptor, 0, size)
+        reserve(descriptor, size)
     except OSError as error:
-        if error.errno in NOT_OFFERED and os.fstat(descriptor).st_size == size:
-            return  # it is as long as it must be: only its space can't be reserved
-        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        if error.errno not in FULL:
             raise
         free = shutil.disk_usage(folder).free
         raise OSError(

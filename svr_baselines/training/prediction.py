@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ds_metrics._files import atomic_write
+from ds_metrics._files import atomic_write, create_array
 from svr_baselines.data.cameras import Camera
 from svr_baselines.data.coordinates import to_object
 from svr_baselines.data.items import Item
@@ -24,6 +23,7 @@ from svr_baselines.data.points import check_count
 from svr_baselines.data.thumbnails import INPUTS, make_thumbnails
 from svr_baselines.devices import find_device
 from svr_baselines.networks import Network
+from svr_baselines.networks.building import usual_defaults
 from svr_baselines.training.batches import FixedBatches, check_items, coordinates_of, create_loader, read_batches
 from svr_baselines.training.checkpoints import LAST, Checkpoint, read_checkpoint
 from svr_baselines.training.validation import choose_points
@@ -33,6 +33,7 @@ ARRAY, TARGETS = "predictions.npy", "targets.npy"
 _BLOCK = 256  # clouds to copy at once
 
 
+@usual_defaults()
 def predict(
     checkpoint: str | os.PathLike[str],
     dataset: Dataset[Item],
@@ -144,26 +145,24 @@ def _write_arrays(
     progress: Callable[[int, int], None] | None,
 ) -> list[Sample]:
     samples: list[Sample] = []
-    arrays: list[Any] = []
-    for *both, batch in predicted:
-        parts = [*(points.numpy() for points in both), make_thumbnails(batch.image)]
-        if not arrays:
-            arrays = [
-                np.lib.format.open_memmap(path, "w+", part.dtype, (count, *part.shape[1:]))
-                for path, part in zip(paths, parts, strict=True)
-            ]
-        for array, part, who in zip(arrays, parts, ("network", "dataset", "dataset"), strict=True):
-            if part.shape[1:] != array.shape[1:]:
-                raise ValueError(
-                    f"The {who} must give {array.shape[1]} points for all, "
-                    f"but gave {part.shape[1]} for {batch.id[0]!r}."
-                )
-            array[len(samples) : len(samples) + len(part)] = part
-        samples += _samples(batch)
-        if progress is not None:
-            progress(len(samples), count)
-    for array in arrays:
-        array.flush()
+    files: list[BinaryIO] = []
+    shapes: list[tuple[int, ...]] = []
+    with ExitStack() as stack:
+        for *both, batch in predicted:
+            parts = [*(points.numpy() for points in both), make_thumbnails(batch.image)]
+            if not files:
+                shapes = [part.shape[1:] for part in parts]
+                for path, part in zip(paths, parts, strict=True):
+                    files.append(stack.enter_context(create_array(path, part.dtype, (count, *part.shape[1:]))))
+            for file, shape, part, who in zip(files, shapes, parts, ("network", "dataset", "dataset"), strict=True):
+                if part.shape[1:] != shape:
+                    raise ValueError(
+                        f"The {who} must give {shape[0]} points for all, but gave {part.shape[1]} for {batch.id[0]!r}."
+                    )
+                file.write(part.tobytes())
+            samples += _samples(batch)
+            if progress is not None:
+                progress(len(samples), count)
     return samples
 
 
@@ -186,11 +185,9 @@ def sort_samples(samples: list[Sample]) -> tuple[tuple[Sample, ...], list[int]]:
 
 def _reorder(path: Path, order: list[int]) -> None:
     before = np.load(path, mmap_mode="r")
-    with atomic_write(path) as temporary:
-        after: npt.NDArray[Any] = np.lib.format.open_memmap(temporary, "w+", before.dtype, before.shape)
+    with atomic_write(path) as temporary, create_array(temporary, before.dtype, before.shape) as after:
         for start in range(0, len(order), _BLOCK):
-            after[start : start + _BLOCK] = before[order[start : start + _BLOCK]]
-        after.flush()  # type: ignore[attr-defined]
+            after.write(before[order[start : start + _BLOCK]].tobytes())
 
 
 def _settings(checkpoint: Checkpoint, points: int) -> dict[str, Any]:
