@@ -63,3 +63,30 @@ def root(values: Tensor) -> Tensor:
     """Square root whose gradient at zero is zero, not infinite."""
     positive = values > 0
     return torch.where(positive, torch.where(positive, values, 1.0).sqrt(), 0.0)
+
+
+def fitting(values: Tensor, dtype: torch.dtype, name: str) -> Tensor:
+    """Distances in a dtype that may hold less than they were computed in; refused where it holds none of them."""
+    fit = values.to(dtype)
+    lost = ~torch.isfinite(fit) | ((fit == 0) & (values > 0))
+    if lost.any():
+        pair = int(lost.nonzero()[0])
+        raise ValueError(
+            f"Argument `{name}` must be of a scale whose distances fit {dtype}, but pair {pair} is "
+            f"{float(values[pair].detach()):.3g} apart"
+        )
+    return fit
+
+
+def check_scale_of_squares(clouds: PackedClouds, name: str) -> None:
+    """Refuse points whose squares leave the range in which they are computed, float64 (Apple's GPUs have none)."""
+    if len(clouds.points) == 0:
+        return
+    dtype = torch.float32 if clouds.points.device.type == "mps" else torch.float64
+    limits = torch.finfo(dtype)
+    largest = float(clouds.points.detach().abs().max())
+    if largest > limits.max**0.5 / 8 or 0 < largest < 2**10 * limits.tiny**0.5:
+        raise ValueError(
+            f"Argument `{name}` must be of a scale whose squared distances fit {dtype}, but its points reach "
+            f"{largest:.3g}: scale all points"
+        )

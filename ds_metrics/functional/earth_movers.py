@@ -10,7 +10,7 @@ from torch import Tensor
 from ds_metrics.arguments import check_flag, check_number
 from ds_metrics.clouds import Clouds, PackedClouds
 from ds_metrics.functional import _transport
-from ds_metrics.functional._nearest import pack_pair, root
+from ds_metrics.functional._nearest import check_scale_of_squares, fitting, pack_pair, root
 from ds_metrics.pairwise.backends import can_import
 
 Method = Literal["auto", "assignment", "pot", "sinkhorn"]
@@ -76,6 +76,8 @@ def earth_movers_distance(
     """
     check_transport(squared, method, tolerance)
     x, y = pack_pair(p1, p2, ("p1", "p2"), (lengths1, lengths2))
+    check_scale_of_squares(x, "p1")
+    check_scale_of_squares(y, "p2")
     pairs = zip(x.split(), y.split(), strict=True)
     if method == "sinkhorn":
         values = [_entropic(p, q, squared, tolerance)[0] for p, q in pairs]
@@ -83,7 +85,7 @@ def earth_movers_distance(
         names = _resolve(method, x, y)
         values = [_exact(p, q, squared, name) for (p, q), name in zip(pairs, names, strict=True)]
     dtype = torch.promote_types(x.points.dtype, y.points.dtype)
-    return torch.stack(values).to(dtype) if values else torch.zeros(0, dtype=dtype, device=x.points.device)
+    return fitting(torch.stack(values), dtype, "p1") if values else torch.zeros(0, dtype=dtype, device=x.points.device)
 
 
 def earth_movers_bounds(
@@ -125,6 +127,8 @@ def earth_movers_bounds(
     """
     check_transport(squared, "sinkhorn", tolerance)
     x, y = pack_pair(p1, p2, ("p1", "p2"), (lengths1, lengths2))
+    check_scale_of_squares(x, "p1")
+    check_scale_of_squares(y, "p2")
     with torch.no_grad():
         found = [_entropic(p, q, squared, tolerance)[1] for p, q in zip(x.split(), y.split(), strict=True)]
     empty = torch.zeros(0, dtype=_precise(x.points), device=x.points.device)

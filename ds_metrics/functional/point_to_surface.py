@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ds_metrics.arguments import check_flag, check_plain
 from ds_metrics.clouds import Clouds, pack_clouds
-from ds_metrics.functional._nearest import mean_per_cloud, root
+from ds_metrics.functional._nearest import check_scale_of_squares, fitting, mean_per_cloud, root
 from ds_metrics.functional._surface import Points, closest_points
 
 _LARGEST = 1e100  # whose squares, and theirs, don't overflow
@@ -62,6 +62,7 @@ def point_to_surface_distance(
             f"Arguments `points` and `meshes` must be equally many, but got {len(packed.lengths)} clouds "
             f"and {len(triangles)} meshes"
         )
+    check_scale_of_squares(packed, "points")
     if not triangles:
         return packed.points.new_empty(0)
     places = [
@@ -71,7 +72,7 @@ def point_to_surface_distance(
     precise = torch.float32 if packed.points.device.type == "mps" else torch.float64  # Apple's GPUs have none
     surface = torch.from_numpy(np.concatenate(places)).to(packed.points.device, precise)
     squares = (packed.points.to(precise) - surface).square().sum(dim=1)
-    return mean_per_cloud(squares if squared else root(squares), packed).to(packed.points.dtype)
+    return fitting(mean_per_cloud(squares if squared else root(squares), packed), packed.points.dtype, "points")
 
 
 def _triangles(mesh: tuple[ArrayLike | Tensor, ArrayLike | Tensor], index: int) -> Points:

@@ -61,8 +61,10 @@ def _found(
     in_y += _starts(second, first)
     in_x += _starts(first, second)
     if squares:
-        _check_squares(first, second, in_y, x_name)
-        _check_squares(second, first, in_x, y_name)
+        most = torch.finfo(dtype).max ** 0.5 / 8  # coordinates whose differences have squares
+        far = any(float(side.points.abs().max()) > most for side in sides if len(side.points))
+        _check_squares(first, second, in_y, far, x_name)
+        _check_squares(second, first, in_x, far, y_name)
     return in_y, in_x
 
 
@@ -71,14 +73,13 @@ def _starts(targets: PackedClouds, queries: PackedClouds) -> Tensor:
     return targets.offsets.to(queries.points.device)[queries.segments]
 
 
-def _check_squares(x: PackedClouds, y: PackedClouds, in_y: Tensor, name: str) -> None:
+def _check_squares(x: PackedClouds, y: PackedClouds, in_y: Tensor, far: bool, name: str) -> None:
     """Refuse pairs whose squared nearest distances overflow, or vanish with most of their digits."""
     if len(x.lengths) == 0:
         return
     limits = torch.finfo(x.points.dtype)
     first = x.offsets.to(in_y.device)  # a point of each pair tells of most that they are fit
     near = (x.points[first] - y.points[in_y[first]]).abs().amax(dim=1)
-    far = max(float(side.points.abs().max()) for side in (x, y)) > limits.max**0.5 / 8
     if not far and bool((near >= _DIGITS * limits.tiny**0.5).all()):
         return
     gaps = (x.points - y.points[in_y]).abs().amax(dim=1)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from ds_metrics import OracleNearestNeighbor
 from ds_metrics.clouds import cast, pack_clouds, pack_features
 
 
@@ -147,3 +148,26 @@ def test_a_cast_that_takes_digits_says_so():
         for harmless in (points + 100, points[:1] * 0 + 1e6):
             cast(pack_clouds(harmless), device, torch.float32, "preds")
         cast(pack_clouds(points + 1e6), device, torch.float64, "preds")
+
+
+def test_a_cast_looks_at_each_cloud():
+    points = torch.rand(3, 50, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    site = torch.tensor([500_000.0, 5_000_000.0, 300.0], dtype=torch.float64)  # UTM
+    device = torch.device("cpu")
+    kilometres = points * torch.tensor([8000.0, 9000.0, 100.0]) + site
+    far_apart = points[:2] + site * torch.tensor([[[0.0]], [[1.0]]])  # of which one lies at the origin
+    for clouds in (kilometres, points * 10 + site, far_apart, list(kilometres), kilometres.numpy()):
+        with pytest.warns(RuntimeWarning, match="`preds` holds numbers up to .* loses digits that matter"):
+            cast(pack_clouds(clouds), device, torch.float32, "preds")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for clouds in (kilometres - site, points * 100_000 + site, points[:, :1] * 0 + 5e6):
+            cast(pack_clouds(clouds), device, torch.float32, "preds")
+
+
+def test_training_clouds_are_not_narrowed_without_a_word():
+    points = torch.rand(4, 20, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 1000
+    metric = OracleNearestNeighbor(train=points + 5e6)
+    metric.update(points.float(), points.float())
+    with pytest.warns(RuntimeWarning, match="`train` holds numbers up to"):
+        metric.compute()
