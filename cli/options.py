@@ -114,7 +114,7 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        typer.echo(f"ds: {record.getMessage()}", err=True)
+        typer.echo(printable(f"ds: {record.getMessage()}"), err=True)
 
 
 @contextmanager
