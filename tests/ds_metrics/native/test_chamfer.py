@@ -1,5 +1,6 @@
 """The native Chamfer core against brute force in float64."""
 
+import os
 import time
 
 import numpy as np
@@ -301,6 +302,7 @@ def test_points_that_repeat_are_near_as_others(dtype, isa):
     assert chamfer(x, tiny, isa=isa) == pytest.approx(brute_chamfer(x, tiny), rel=1e-5)
 
 
+@pytest.mark.skipif("DS_SANITIZE" in os.environ, reason="sanitizers take time of their own")
 @pytest.mark.parametrize("of", ["equal", "ten", "half", "line", "plane"])
 def test_points_that_repeat_take_no_quadratic_time(of):
     rng, n = np.random.default_rng(5), 300_000
