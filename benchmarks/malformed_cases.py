@@ -544,7 +544,14 @@ def _predict(files: Files) -> Iterator[Case]:
         bad = files.folder("run", **{"last.safetensors": body, "previous.safetensors": body})
         yield case("predict", bad, names=["safetensors", "checkpoint", bad])
     yield case(
-        "train", "psgn", files / "points", files / "clouds", "--resume", names=["checkpoint", "clouds", "--resume"]
+        "train",
+        "psgn",
+        files / "points",
+        files / "clouds",
+        "--images",
+        files / "renders",
+        "--resume",
+        names=["checkpoint", "clouds", "--resume"],
     )
 
 

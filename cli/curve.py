@@ -10,6 +10,7 @@ from ds_cli.evaluate import SCORE_LABEL
 from ds_cli.progress import pairs_progress
 from ds_cli.reading import MOST_NUMBERS, Reading, parse_numbers, say, shorten, tell_skipped
 from ds_cli.tables import print_curves
+from ds_cli.terminal import drawable
 from ds_cli.writing import check_file, check_folder, check_json, write_figure, write_json
 from rich.console import Console
 
@@ -60,7 +61,7 @@ def run(
     if warning is not None:
         say(stderr, f"ds: warning: {warning}")
     write_json({"curves": [curve.to_json() for curve in curves]}, json)
-    draw(dict(zip(names, curves, strict=True)), out)
+    draw(dict(zip(map(drawable, names), curves, strict=True)), out)
     say(table, f"wrote {out}")
 
 

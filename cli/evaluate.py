@@ -10,6 +10,7 @@ from typing import Any
 from ds_cli.progress import pairs_progress
 from ds_cli.reading import Reading, say, shorten, tell_skipped
 from ds_cli.tables import print_scores
+from ds_cli.terminal import drawable
 from ds_cli.writing import check_folder, check_json, write_figure, write_json
 from rich.console import Console
 
@@ -140,7 +141,7 @@ def draw(
     interval = None if found.interval is None else (found.interval.low, found.interval.high)
     figures = {
         "medoids.png": plot_medoids(
-            [sample(medoid) for medoid in medoids], found.sizes, names=[names[medoid] for medoid in medoids]
+            [sample(medoid) for medoid in medoids], found.sizes, names=[drawable(names[medoid]) for medoid in medoids]
         )
     }
     lines = []

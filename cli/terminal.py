@@ -17,3 +17,13 @@ def printable(text: str) -> str:
         a\x1b[31m\nb
     """
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def drawable(text: str) -> str:
+    r"""As `printable`, for pictures, where text between two dollars would be a formula.
+
+    Example:
+        >>> print(drawable("a$b$"))
+        a\$b\$
+    """
+    return printable(text).replace("$", r"\$")

@@ -87,6 +87,7 @@ def train(
     from svr_baselines.training.checkpoints import has_checkpoint
     from svr_baselines.training.fabric import check_config
     from svr_baselines.training.runs import DATA, RunData
+    from svr_baselines.training.steps import check_batches
 
     _check_folders(validation=validation, images=images, occupancy=occupancy)
     find_network(network)
@@ -118,7 +119,8 @@ def train(
     if occupancy is not None:
         train_set = OccupancyDataset(train_set, occupancy)
     check_config(chosen)
-    create_network(network, **chosen.network_options)
+    made = create_network(network, **chosen.network_options)
+    check_batches(made, chosen, len(train_set), (3, options.size, options.size))
     check_folder("OUT", out)
     if not has_checkpoint(out):  # a run that is there keeps its own, whether it goes on or is refused
         write_json(out / DATA, RunData.of(data, images, options).to_json())
@@ -228,6 +230,7 @@ def recall(
     """Predict by pure recognition, without a network: the other end of the scale that DS measures."""
     from ds_cli.progress import progress_bar
     from ds_cli.reading import say
+    from ds_cli.writing import check_folder
     from rich.console import Console
 
     from svr_baselines.data.opening import DataOptions, open_data
@@ -238,6 +241,7 @@ def recall(
         raise ValueError(f"--part must be test or validation, but got {part!r}")
     options = _merge(DataOptions(), views, points, None, background, crop, size)
     train_set, test_set = (open_data(data, role, options, images) for role in ("train", part))  # type: ignore[arg-type]
+    check_folder("OUT", out)
     with progress_bar(Console(stderr=True), f"reading for {method}", "samples") as tell:
         written = recall(
             method,  # type: ignore[arg-type]

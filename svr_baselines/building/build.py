@@ -284,7 +284,8 @@ def begun_with(out: Path, paths: Iterable[str]) -> dict[str, dict[str, Any]]:
     there = _read_settings(out)[0]
     for path in paths:
         if (out / path / DOCUMENT).exists():
-            there[path] = _read_json(out / path / DOCUMENT).get("settings", {})
+            with _naming(out / path / DOCUMENT):
+                there[path] = _check_object(_read_json(out / path / DOCUMENT).get("settings", {}), " as settings")
     return there
 
 
@@ -306,7 +307,7 @@ def _read_settings(out: Path) -> tuple[dict[str, Any], str]:
     text = path.read_text(encoding="utf-8", errors="replace")
     with _naming(path):
         settings, end = json.JSONDecoder().raw_decode(text)
-        return _check_object(settings), text[end:]
+        return {name: _check_object(own) for name, own in _check_object(settings).items()}, text[end:]
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -325,9 +326,9 @@ def _naming(path: Path) -> Iterator[None]:
         raise ValueError(f"{path}: not a readable JSON file, perhaps truncated ({error})") from error
 
 
-def _check_object(document: Any) -> dict[str, Any]:
+def _check_object(document: Any, what: str = "") -> dict[str, Any]:
     if not isinstance(document, dict):
-        raise TypeError(f"expected an object, but got {type(document).__name__}")
+        raise TypeError(f"expected an object{what}, but got {type(document).__name__}")
     return document
 
 
