@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from svr_baselines.building.build import Part, Summary, Workers, run_build, write_file
 from svr_baselines.building.sources import MeshSource, as_sources, category_of, load_source
@@ -79,6 +79,8 @@ def build_occupancy(
     """
     check_count("queries", queries)
     check_up(up)
+    if normalize not in get_args(Normalization):
+        raise ValueError(f"Argument `normalize` must be one of {get_args(Normalization)}, but got {normalize!r}")
     if not Path(points).is_dir():
         raise FileNotFoundError(f"No folder at {points}.")
     sources = as_sources(meshes)

@@ -199,7 +199,7 @@ def build_renders(
 
 def check_pictures(size: int, samples: int, pictures: int) -> None:
     """Refuse pictures of one shape that memory has no room for: all of them, and the rays of one."""
-    check_memory("views", 4 * pictures * size**2, "the pictures of a shape")
+    check_memory("views" if pictures > 1 else "size", 4 * pictures * size**2, "the pictures of a shape")
     check_memory("size", 64 * (size * samples) ** 2, "the rays of a picture")
 
 
