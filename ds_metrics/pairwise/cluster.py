@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import logging
 import time
@@ -237,7 +238,7 @@ class TileTasks:
         while True:
             try:
                 return self._client.scatter([buffers], hash=False)[0]
-            except CommClosedError:  # the worker that was to get them has died just now
+            except (CommClosedError, asyncio.TimeoutError):  # the worker that was to get them has died, or all have
                 self._count_loss(tile)
                 time.sleep(_RETRY_SECONDS)
 

@@ -1,6 +1,8 @@
 """Tiles as tasks of a real Dask cluster of worker processes."""
 
+import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -47,8 +49,10 @@ def test_cluster_by_its_address_gives_the_same_bits(scheduler, other):
     assert told[-1] == (pairs, pairs)
 
 
-def test_worker_killed_during_the_run(scheduler):
-    """It takes finished and running tiles and half of the clouds with it."""
+def test_worker_killed_during_the_run(scheduler, caplog, capfd):
+    """It takes finished and running tiles and half of the clouds with it; one line says so."""
+    logger = logging.getLogger("distributed")
+    before = logger.level, [list(handler.filters) for handler in logger.handlers]
     client = distributed.Client(scheduler)
     victim = sorted(client.run(os.getpid).values())[0]
     killed = []
@@ -63,6 +67,11 @@ def test_worker_killed_during_the_run(scheduler):
     assert victim not in client.run(os.getpid).values()
     client.close()
     assert torch.equal(matrix, pairwise_distance(clouds()))
+    said = [record.getMessage() for record in caplog.records if record.name == "ds_metrics"]
+    assert len(said) == 1
+    assert re.fullmatch(r"worker tcp://\S+ of the cluster is gone; what it was at is sent to the others", said[0])
+    assert capfd.readouterr().err == ""
+    assert (logger.level, [list(handler.filters) for handler in logger.handlers]) == before
 
 
 def test_interrupted_cluster_run_resumes(scheduler, tmp_path):
