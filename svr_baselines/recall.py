@@ -75,6 +75,8 @@ def recall(
     for name, dataset in (("train_set", train_set), ("test_set", test_set)):
         if len(dataset) == 0:
             raise ValueError(f"Argument `{name}` must hold items, but is empty.")
+    if method == "clustering" and not 1 <= k < len(train_set):
+        raise ValueError(f"Argument `k` must be from 1 to less than the {len(train_set)} training shapes, but got {k}")
     total = len(train_set) + len(test_set)
     extractor = None if method == "oracle-nn" else create_extractor(features, device=find_device(device))
     train = _read(train_set, extractor, progress, 0, total)

@@ -13,6 +13,7 @@ from svr_baselines.experiments.plan import Plan
 from svr_baselines.experiments.protocol import check_clusters
 from svr_baselines.experiments.training_process import train_network
 from svr_baselines.parallel import available_cores
+from svr_baselines.rendering.backends import choose_renderer
 
 _WORKERS_PER_CORE = 4
 _FILES = 6  # of the weights' size, while a run is trained: `last` and `previous` with two moments each
@@ -35,8 +36,11 @@ def check_experiment(plan: Plan, context: Context, workers: int = 1) -> None:
     left = [job for job in plan.jobs() if job.function is train_network and read_finished(context.out, job) is None]
     if not left:
         return
-    for job in plan.building():
-        if (meshes := job.arguments.get("meshes")) is not None and read_finished(context.out, job) is None:
+    building = [job for job in plan.building() if read_finished(context.out, job) is None]
+    if building:
+        choose_renderer()
+    for job in building:
+        if (meshes := job.arguments.get("meshes")) is not None:
             check_clusters(plan.protocol.clusters, len(find_meshes(meshes)), "whole data, of which the test is a")
     try:
         find_device(context.accelerator)

@@ -37,7 +37,9 @@ def create_fabric(config: TrainingConfig, loggers: Any = ()) -> Any:
                 loggers=list(loggers),
             )
     except Exception as error:  # Fabric has exceptions of its own for what a machine lacks
-        raise ValueError(f"Fabric can't serve this configuration: {' '.join(str(error).split())}") from error
+        text = " ".join(str(error).split())
+        at_fault = next((name for name in ("accelerator", "devices", "precision") if name in text.lower()), "config")
+        raise ValueError(f"Argument `{at_fault}`: Fabric can't serve this configuration: {text}") from error
     _check_nodes(config, fabric)
     return fabric
 

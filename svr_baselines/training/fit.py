@@ -22,7 +22,7 @@ from svr_baselines.training.config import TrainingConfig
 from svr_baselines.training.fabric import agree, create_fabric, describe, launched
 from svr_baselines.training.logs import EpochLog, format_row, open_log, print_line
 from svr_baselines.training.runs import count_workers, describe_data, open_run
-from svr_baselines.training.steps import Stepper
+from svr_baselines.training.steps import Stepper, check_batches
 from svr_baselines.training.validation import CHAMFER, Validation
 
 Tell = Callable[[str], None]
@@ -140,7 +140,7 @@ class _Run:
         self._loader = create_loader(train_set, self._batches, workers, fabric.device)
         self._validation = Validation(validation_set, config, data["coordinates"], fabric, workers)
         self._stepper = Stepper(config, fabric)
-        self._stepper.check_batches(self._batches.sizes[-1], data)
+        check_batches(self._stepper.network, config, data["train"], data["image"])
         self.epoch = self.number = 0
         self.metrics: Mapping[str, float] = {}
         self.best: Mapping[str, float] = {}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, make_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from ds_metrics._files import claim_folder
 from svr_baselines.data.opening import DataOptions
@@ -50,6 +50,17 @@ class RunData:
         return asdict(self)
 
 
+# All options must be there: a default in place of one would have other items made than were trained on.
+_AllOptions: Any = make_dataclass("_AllOptions", get_type_hints(DataOptions).items())
+
+
+@dataclass
+class _RunFile:
+    data: str
+    options: _AllOptions
+    images: str | None
+
+
 def read_run_data(folder: Path) -> RunData | None:
     """What the folder of a run says of its data; `None` where it says nothing.
 
@@ -57,7 +68,13 @@ def read_run_data(folder: Path) -> RunData | None:
         ValueError: If the file is damaged; the text names it.
     """
     file = folder / DATA
-    return read_document(file, RunData) if file.exists() else None
+    if not file.exists():
+        return None
+    found = read_document(file, _RunFile)
+    try:
+        return RunData(found.data, DataOptions(**asdict(found.options)), found.images)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
 
 
 def describe_data(config: TrainingConfig, train_set: Any, validation_set: Any) -> dict[str, Any]:

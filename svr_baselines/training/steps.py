@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from svr_baselines.networks import Network, create_network
 from svr_baselines.networks.building import check_room
 from svr_baselines.networks.norm import at_least_float32
 from svr_baselines.training.batch_norm import synchronize_batch_norm
+from svr_baselines.training.batches import EpochBatches
 from svr_baselines.training.checkpoints import Checkpoint, check_tensors
 from svr_baselines.training.config import TrainingConfig
 from svr_baselines.training.fabric import gather_names, in_precision
@@ -45,32 +46,6 @@ class Stepper:
             synchronize_batch_norm(self.network, fabric.device)
         self._objective = fabric.setup_module(_Objective(self.network))
         self._optimizer: Any = None
-
-    def check_batches(self, fewest: int, data: Mapping[str, Any]) -> None:
-        """Find out before the first step whether the network can learn from batches of one sample, if there are any.
-
-        Args:
-            fewest: Samples of the smallest batch, over all processes.
-            data: What `describe_data` gives.
-
-        Raises:
-            ValueError: If it can't, as batch norm needs two values of each channel.
-        """
-        if fewest > 1:
-            return
-        tried = copy.deepcopy(self.network).train()
-        weight = next(tried.parameters())
-        try:
-            with torch.random.fork_rng(devices=[]), torch.no_grad(), in_precision(self._fabric):
-                Network.forward(tried, torch.zeros(1, *data["image"], dtype=weight.dtype, device=weight.device))
-        except ValueError as error:
-            if "more than" not in str(error):
-                raise
-            raise ValueError(
-                f"Argument `batch_size` must leave at least 2 samples to each batch, as the batch norm of network "
-                f"{self._config.network!r} needs them, but {self._config.batch_size} cuts {data['train']} samples into "
-                f"batches of {fewest}"
-            ) from error
 
     def start_optimizer(self, rate: float) -> None:
         """Make Adam anew, with nothing in memory."""
@@ -171,3 +146,32 @@ class _Objective(nn.Module):
 
     def forward(self, batch: Item) -> Tensor:
         return self.network.loss(batch)
+
+
+def check_batches(network: Network, config: TrainingConfig, count: int, image: Sequence[int]) -> None:
+    """Find out before the first step whether a network can learn from batches of one sample, if there are any.
+
+    Args:
+        network: The network.
+        config: Size of the batches.
+        count: Samples to train on.
+        image: Shape of their images.
+
+    Raises:
+        ValueError: If it can't, as batch norm needs two values of each channel.
+    """
+    fewest = EpochBatches(count, config.batch_size).sizes[-1]
+    if fewest > 1:
+        return
+    tried = copy.deepcopy(network).train()
+    weight = next(tried.parameters())
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            Network.forward(tried, torch.zeros(1, *image, dtype=weight.dtype, device=weight.device))
+    except ValueError as error:
+        if "more than" not in str(error):
+            raise
+        raise ValueError(
+            f"Argument `batch_size` must leave at least 2 samples to each batch, as the batch norm of network "
+            f"{config.network!r} needs them, but {config.batch_size} cuts {count} samples into batches of {fewest}"
+        ) from error

@@ -162,3 +162,15 @@ def test_a_disk_without_room_and_a_folder_without_meshes_are_told_before_the_wor
     monkeypatch.setattr(checks.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**6))
     said = fails("experiment", "synthetic", "--out", tmp_path / "out", "--accelerator", "cpu", "--no-report")
     assert "--out must be on a disk with room for the networks of 45 trainings" in said
+
+
+def test_a_missing_renderer_is_told_before_the_work(tmp_path, monkeypatch):
+    from svr_baselines.experiments import checks
+
+    def lack():
+        raise ValueError("no renderer is installed")
+
+    monkeypatch.setattr(checks, "choose_renderer", lack)
+    said = fails("experiment", "synthetic", "--out", tmp_path / "out", "--accelerator", "cpu", "--no-report")
+    assert "no renderer is installed" in said
+    assert list((tmp_path / "out").iterdir()) == []

@@ -9,8 +9,10 @@ from ds_command import fails, run
 
 from svr_baselines.building import build_points, build_renders, build_synthetic
 from svr_baselines.data.manifest import read_manifest
+from svr_baselines.data.opening import DataOptions
 
 SMALL = "--points", 64, "--size", 32
+OPTIONS = json.dumps({"data": "a", "options": {**DataOptions(points=64).to_json(), "views": 1}, "images": None})
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +163,7 @@ def test_two_processes(data, config, tmp_path):
         (["--points", 10**8], "--points must be at most"),
         (["--size", 10**6], "--size must be at most 16,384"),
         (["--crop", 10**6], "--crop must be at most 16,384"),
+        (["--accelerator", "abacus"], "--accelerator: Fabric can't serve this configuration"),
         (["--devices", 10**6, "--accelerator", "cpu"], "--devices must be at most the"),
         (["--nodes", 10**5], "--nodes must be 1 where neither torchrun"),
         (["--clusters", 10**8], "--clusters must be at most 1,000,000"),
@@ -182,10 +185,11 @@ def test_absurd_sizes_are_one_line_and_nothing_else(data, tmp_path, monkeypatch,
     ("text", "message"),
     [
         ('{"data": 3, "options": {}}', "data.json: field 'data': expected `str`, got `int`"),
-        ('{"options": {}}', "data.json: object missing required field `data`"),
-        ('{"data": "a", "options": []}', "data.json: field 'options': expected `object`"),
+        ('{"images": null}', "data.json: object missing required field"),
+        ('{"data": "a", "options": [], "images": null}', "data.json: field 'options': expected `object`"),
         ('{"data": "a", "options": {"points": 1e12}}', "data.json: "),
-        ('{"data": "a", "options": {"points": 1000000000000}}', "data.json: field 'options'"),
+        ('{"data": "a", "options": {}, "images": null}', "data.json: field 'options': object missing required field"),
+        (OPTIONS.replace("64", "1000000000000"), "data.json: Argument `points` must be at most"),
         ("[" * 100_000, "data.json"),
     ],
 )

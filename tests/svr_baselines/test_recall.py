@@ -78,3 +78,11 @@ def test_bad_arguments(folder, tmp_path):
     with pytest.raises(ValueError, match=r"8 samples|must be"):
         recall("clustering", train, test, tmp_path / "out", k=9, features="pixels")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("k", [0, 8, 10**12])
+def test_clusters_are_refused_before_anything_is_read(folder, tmp_path, k):
+    read = []
+    with pytest.raises(ValueError, match=rf"`k` must be from 1 to less than the 8 training shapes, but got {k}$"):
+        recall("clustering", *sets(folder), tmp_path / "out", k=k, progress=lambda *done: read.append(done))
+    assert read == []
