@@ -1,8 +1,10 @@
+import errno
 import os
 
+import numpy as np
 import pytest
 
-from ds_metrics._files import atomic_write, claim_folder, lock_folder, write_at
+from ds_metrics._files import atomic_write, claim_folder, create_array, lock_folder, write_at
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -50,3 +52,27 @@ def test_bytes_land_where_they_are_to(tmp_path, monkeypatch):
     write_at(descriptor, b"abcde", 3)
     os.close(descriptor)
     assert (tmp_path / "file").read_bytes() == b"012abcde89"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        OSError("1000 requested and 24 written"),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_one_kind_of_error_whatever_the_writer_says(tmp_path, error):
+    with pytest.raises(OSError, match=r"No space left on device: '.*a\.txt'"), atomic_write(tmp_path / "a.txt"):
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_space_of_an_array_is_reserved(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        create_array(tmp_path / "a.npy", np.dtype("<f4"), (2, 3))

@@ -1,3 +1,6 @@
+import errno
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -156,3 +159,13 @@ def test_progress_and_best(trained, tiny, tmp_path):
     told = []
     predict(trained, tiny.Shapes(9), tmp_path / "out", which="best", batch_size=4, progress=lambda *at: told.append(at))
     assert told == [(4, 9), (8, 9), (9, 9)]
+
+
+def test_a_full_disk_ends_it_before_the_first_row_and_leaves_no_file(trained, tiny, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*predictions\.npy'"):
+        predict(trained, tiny.Shapes(9), tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
