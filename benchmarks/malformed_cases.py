@@ -50,7 +50,8 @@ def _options(command: str, good: Sequence[object], bad: dict[str, Sequence[str]]
 
 def _names(option: str, value: str) -> list[str]:
     """The option, or the file that it names; of an option with one meaning everywhere, the library's name."""
-    return [option, *([value] if "/" in value else []), *(["network"] if option == "--networks" else [])]
+    names = {"--networks": "network", "--azimuth-range": "`azimuth`"}
+    return [option, *([value] if "/" in value else []), *([names[option]] if option in names else [])]
 
 
 def _eval(files: Files) -> Iterator[Case]:

@@ -69,8 +69,8 @@ def parse_grid(text: str) -> list[int]:
     """Numbers of clusters from ``"1:100"``, both ends included, or ``"1,2,5"``."""
     grid = parse_numbers(text)
     if not grid or grid[0] < 1 or sorted(set(grid)) != grid:
-        numbers = f"ascending numbers such as '1:100' or '1,2,5,10', at most {MOST_NUMBERS:,}"
-        raise ValueError(f"--clusters must be {numbers}, but got {shorten(text)}")
+        numbers = f"ascending numbers such as '1:100' or '1,2,5,10', but got {shorten(text)}"
+        raise ValueError(f"--clusters must be {numbers}; {MOST_NUMBERS:,} are the most")
     return grid
 
 

@@ -87,6 +87,6 @@ def parse_views(text: str | None) -> list[int] | None:
         return None
     views = parse_numbers(text)
     if not views or min(views) < 0:
-        numbers = f"numbers such as '0', '1,5' or '1:23', at most {MOST_NUMBERS:,}"
-        raise ValueError(f"--views must be {numbers}, but got {shorten(text)}")
+        numbers = f"numbers such as '0', '1,5' or '1:23', but got {shorten(text)}"
+        raise ValueError(f"--views must be {numbers}; {MOST_NUMBERS:,} are the most")
     return views

@@ -66,7 +66,6 @@ _OPTIONS = {
     "image_size": "size",
     "extractor": "features",
     "processes": "workers",
-    "azimuth": "azimuth_range",
     "azimuth_ranges": "azimuth_range",
     "centre": "azimuth_centre",
 }

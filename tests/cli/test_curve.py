@@ -154,4 +154,4 @@ def test_bad_curves_in_results(array, tmp_path, edit):
     edit(document["provenance"]["dispersion"]["curve"])
     (tmp_path / "result.json").write_text(json.dumps(document))
     message = fails("curve", tmp_path / "result.json", "--out", tmp_path / "c.png")
-    assert "result.json: a curve must have ascending numbers of clusters" in message
+    assert "result.json: field 'provenance.dispersion.curve" in message

@@ -133,7 +133,8 @@ def test_names_do_not_steer_the_terminal(tmp_path, clouds):
     folder.mkdir()
     assert "\\x1b[31m[bold]a\\nb" in fails("eval", folder)
     np.save(tmp_path / "\x1b[31m[bold]$x$.npy", clouds)
-    result = run("curve", tmp_path / "\x1b[31m[bold]$x$.npy", "--out", tmp_path / "c.png", "--json", tmp_path / "c.json")
+    files = "--out", tmp_path / "c.png", "--json", tmp_path / "c.json"
+    result = run("curve", tmp_path / "\x1b[31m[bold]$x$.npy", *files)
     assert result.exit_code == 0, result.stderr
     assert "\x1b" not in result.output
     assert "[bold]" in "".join(result.output.split())
