@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,26 +37,6 @@ def usual_defaults() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-class Building(type):
-    """Makes networks under the `usual_defaults`; those of this package are first built without memory and weighed."""
-
-    @property
-    def __signature__(cls) -> inspect.Signature:  # that of `__call__` unless given
-        own = inspect.signature(cls.__init__)  # type: ignore[misc]
-        return own.replace(parameters=list(own.parameters.values())[1:])
-
-    def __call__(cls, *args: Any, **options: Any) -> Any:
-        """Make a network.
-
-        Raises:
-            ValueError: If there is not memory enough.
-        """
-        with usual_defaults():
-            if cls.__module__.startswith("svr_baselines.networks."):
-                _check_memory(cls.__name__, lambda: super(Building, cls).__call__(*args, **options))
-            return super().__call__(*args, **options)
-
-
 def check_size(argument: str, value: Any, most: int) -> None:
     """Refuse a size of a network that is not an integer from 1 to a bound."""
     check_count(argument, value)
@@ -65,10 +44,11 @@ def check_size(argument: str, value: Any, most: int) -> None:
         raise ValueError(f"Argument `{argument}` must be at most {most:,}, but got {value}")
 
 
-def _check_memory(name: str, make: Any) -> None:
+def weigh(make: Callable[[], nn.Module], name: str) -> None:
+    """Refuse a network that the free memory can't hold: made without memory first."""
     with torch.device("meta"):
-        network: nn.Module = make()
-    check_room(network, f"the weights of this {name}", 1)
+        network = make()
+    check_room(network, f"the weights of {name!r}", 1)
 
 
 def check_room(network: nn.Module, what: str, times: int) -> None:

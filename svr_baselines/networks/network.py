@@ -10,20 +10,18 @@ from torch import Tensor, nn
 
 from ds_metrics.functional import chamfer_distance
 from svr_baselines.data.items import Item
-from svr_baselines.networks.building import MOST_WIDTH, Building, check_size
+from svr_baselines.networks.building import MOST_WIDTH, check_size
 from svr_baselines.networks.encoder import Encoder, create_encoder
 from svr_baselines.networks.norm import at_least_float32
 
 
-class Network(nn.Module, metaclass=Building):
+class Network(nn.Module):
     """Encodes an image and decodes points of the shape that it shows.
 
     Images go into the encoder as they are, RGB in [0, 1], without ImageNet's mean and deviation: so the paper did.
     Points come out in the frame of the points that it was trained on, as float32 under autocast too. In eval mode the
     same image gives the same points, whatever else is in the batch, but for rounding. Where a network deforms a
     template, points of it are drawn from torch's default generator in train mode.
-
-    A network is made in float32 on the CPU, whatever torch's default dtype and device are.
 
     Args:
         code: Length of the code between encoder and decoder.
@@ -34,7 +32,7 @@ class Network(nn.Module, metaclass=Building):
         options: All arguments of the subclass, ready for JSON: `create_network(name, **network.options)` rebuilds it.
 
     Raises:
-        ValueError: If `code` is no count or too large, there is no such encoder, or there is not memory enough.
+        ValueError: If `code` is no count or too large, or there is no such encoder.
     """
 
     def __init__(self, *, code: int, encoder: Encoder, **options: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ds_metrics._plugins import describe_plugin, did_you_mean, first_line
 from svr_baselines.networks.atlasnet import AtlasNetSphere, AtlasNetSquares
+from svr_baselines.networks.building import usual_defaults, weigh
 from svr_baselines.networks.foldingnet import FoldingNet
 from svr_baselines.networks.network import Network
 from svr_baselines.networks.occnet import OccNet
@@ -83,26 +84,32 @@ def register_network(
 def create_network(name: str, **options: Any) -> Network:
     """Make a network by its name, with random weights from torch's default generator.
 
+    It is made in float32 on the CPU, whatever torch's default dtype and device are.
+
     Args:
         name: One of `list_networks`.
         options: Arguments of the network; those of all of ours are `points`, `code`, `hidden` and `encoder`.
 
     Raises:
         ValueError: If no network has that name, or none of its options is called so; the message lists those that come
-            near.
+            near. Or if the free memory can't hold it.
         TypeError: If what the factory returns is no `Network`.
 
     Example:
         >>> create_network("psgn", points=100, code=16, hidden=32).options
         {'code': 16, 'encoder': 'resnet18', 'points': 100, 'hidden': 32}
     """
-    factory = find_network(name).factory
+    info = find_network(name)
+    factory = info.factory
     known = inspect.signature(factory).parameters
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
         for option in options:
             if option not in known:
                 raise ValueError(f"Network {name!r} has no option {option!r}; {_near(option, list(known))}")
-    network = factory(**options)
+    with usual_defaults():
+        if info.provider == "dispersion-score":  # others may need memory to be made at all
+            weigh(lambda: factory(**options), name)
+        network = factory(**options)
     if not isinstance(network, Network):
         raise TypeError(f"Network {name!r} must be made as a Network, but its factory gave {type(network).__name__}")
     return network

@@ -1,13 +1,11 @@
 """What holds for all networks where they are made: sizes that can be, and torch's defaults, which don't count."""
 
-import inspect
 from contextlib import contextmanager
 
 import pytest
 import torch
 
 from svr_baselines.networks import building, create_network
-from svr_baselines.networks.psgn import PSGN
 
 SMALL = {
     "psgn": {"points": 36},
@@ -68,9 +66,5 @@ def test_absurd_sizes_are_refused(name, options, message):
 
 def test_networks_that_memory_can_not_hold_are_refused_before_they_are_made(monkeypatch):
     monkeypatch.setattr(building, "free_memory", lambda: 10**7)
-    with pytest.raises(ValueError, match=r"fits into the 0.0 GB of memory .* the weights of this PSGN take 0.1 GB"):
+    with pytest.raises(ValueError, match=r"fits into the 0.0 GB of memory .* the weights of 'psgn' take 0.1 GB"):
         create_network("psgn")
-
-
-def test_the_signature_is_that_of_the_class():
-    assert list(inspect.signature(PSGN).parameters) == ["points", "code", "hidden", "encoder"]
