@@ -168,8 +168,8 @@ def stable_seed(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogateescape")).digest()[:8], "little")
 
 
-def check_count(argument: str, value: Any) -> None:
-    """Refuse a count that is not an integer of at least 1, or beyond what anyone could mean: see `MOST`.
+def check_count(argument: str, value: Any, most: int | None = None) -> None:
+    """Refuse a count that is not an integer of at least 1, or beyond what anyone could mean: by default, see `MOST`.
 
     Example:
         >>> check_count("points", 10**12)
@@ -178,8 +178,7 @@ def check_count(argument: str, value: Any) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"Argument `{argument}` must be an integer of at least 1, but got {value!r}.")
-    most = MOST.get(argument, _MOST)
-    if value > most:
+    if value > (most := most or MOST.get(argument, _MOST)):
         raise ValueError(f"Argument `{argument}` must be at most {most:,}, but got {value}")
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ds_metrics._modes import evaluating
-from svr_baselines.networks.building import MOST_POINTS, check_size
+from svr_baselines.data.points import check_count
+from svr_baselines.networks.building import MOST_POINTS
 from svr_baselines.networks.encoder import Encoder
 from svr_baselines.networks.network import Network
 from svr_baselines.networks.patches import PatchDecoder
@@ -96,7 +97,7 @@ class AtlasNetSphere(_AtlasNet):
         encoder: Encoder = "resnet18",
         subdivisions: int = 4,
     ) -> None:
-        check_size("points", points, MOST_POINTS)
+        check_count("points", points, MOST_POINTS)
         template = icosphere(subdivisions)
         options = {"points": points, "subdivisions": subdivisions}
         super().__init__(template, 1, code=code, hidden=hidden, encoder=encoder, **options)
@@ -137,8 +138,8 @@ class AtlasNetSquares(_AtlasNet):
         encoder: Encoder = "resnet18",
         patches: int = 25,
     ) -> None:
-        check_size("points", points, MOST_POINTS)
-        check_size("patches", patches, MOST_POINTS)
+        check_count("points", points, MOST_POINTS)
+        check_count("patches", patches, MOST_POINTS)
         try:
             template = square_grid(points // patches if points % patches == 0 else 0)
         except ValueError:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import nn
 
 from ds_metrics.pairwise.memory import free_memory
-from svr_baselines.data.points import check_count
 
 MOST_POINTS = 1_000_000
 MOST_WIDTH = 65_536  # of the code and of hidden layers
@@ -35,13 +33,6 @@ def usual_defaults() -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(before)
-
-
-def check_size(argument: str, value: Any, most: int) -> None:
-    """Refuse a size of a network that is not an integer from 1 to a bound."""
-    check_count(argument, value)
-    if value > most:
-        raise ValueError(f"Argument `{argument}` must be at most {most:,}, but got {value}")
 
 
 def weigh(make: Callable[[], nn.Module], name: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from svr_baselines.networks.building import MOST_WIDTH, check_size
+from svr_baselines.data.points import check_count
+from svr_baselines.networks.building import MOST_WIDTH
 from svr_baselines.networks.encoder import Encoder
 from svr_baselines.networks.network import Network
 from svr_baselines.networks.norm import in_float32
@@ -37,7 +38,7 @@ class FoldingNet(Network):
 
     def __init__(self, points: int = 2500, code: int = 1024, hidden: int = 512, encoder: Encoder = "resnet18") -> None:
         grid = square_grid(points).vertices
-        check_size("hidden", hidden, MOST_WIDTH)
+        check_count("hidden", hidden, MOST_WIDTH)
         super().__init__(points=points, code=code, hidden=hidden, encoder=encoder)
         self.register_buffer("grid", grid, persistent=False)
         self.folds = nn.ModuleList([Fold(code, 2, hidden), Fold(code, 3, hidden)])

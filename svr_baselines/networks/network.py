@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from ds_metrics.functional import chamfer_distance
 from svr_baselines.data.items import Item
-from svr_baselines.networks.building import MOST_WIDTH, check_size
+from svr_baselines.data.points import check_count
+from svr_baselines.networks.building import MOST_WIDTH
 from svr_baselines.networks.encoder import Encoder, create_encoder
 from svr_baselines.networks.norm import at_least_float32
 
@@ -37,7 +38,7 @@ class Network(nn.Module):
 
     def __init__(self, *, code: int, encoder: Encoder, **options: Any) -> None:
         super().__init__()
-        check_size("code", code, MOST_WIDTH)
+        check_count("code", code, MOST_WIDTH)
         self.options: dict[str, Any] = {"code": code, "encoder": encoder, **options}
         self.encoder = create_encoder(encoder, code)
 

@@ -12,8 +12,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from ds_metrics._modes import evaluating
 from svr_baselines.data.items import Item
 from svr_baselines.data.occupancy import BOX, OccupancyItem
-from svr_baselines.data.points import sample_mesh
-from svr_baselines.networks.building import MOST_POINTS, MOST_RESOLUTION, MOST_WIDTH, check_size
+from svr_baselines.data.points import check_count, sample_mesh
+from svr_baselines.networks.building import MOST_POINTS, MOST_RESOLUTION, MOST_WIDTH
 from svr_baselines.networks.encoder import Encoder
 from svr_baselines.networks.network import Network
 from svr_baselines.networks.norm import at_least_float32, in_float32
@@ -63,9 +63,9 @@ class OccNet(Network):
         threshold: float = 0.2,
         seed: int = 0,
     ) -> None:
-        check_size("points", points, MOST_POINTS)
-        check_size("hidden", hidden, MOST_WIDTH)
-        check_size("resolution", resolution, MOST_RESOLUTION)
+        check_count("points", points, MOST_POINTS)
+        check_count("hidden", hidden, MOST_WIDTH)
+        check_count("resolution", resolution, MOST_RESOLUTION)
         if not isinstance(threshold, float) or not 0 < threshold < 1:
             raise ValueError(f"Argument `threshold` must be between 0 and 1, but got {threshold!r}.")
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:

@@ -18,7 +18,8 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from svr_baselines.networks.building import MOST_WIDTH, check_size
+from svr_baselines.data.points import check_count
+from svr_baselines.networks.building import MOST_WIDTH
 from svr_baselines.networks.norm import EPS, Share, Statistics, in_float32, normalize_relu, statistics, together
 
 _MOMENTUM = 0.1  # torch's default
@@ -110,7 +111,7 @@ class PatchDecoder(nn.Module):
 
     def __init__(self, patches: int, dimension: int, code: int, hidden: int, layers: int = 2) -> None:
         super().__init__()
-        check_size("hidden", hidden, MOST_WIDTH)
+        check_count("hidden", hidden, MOST_WIDTH)
         self.first = PatchLinear(patches, dimension, code)
         self.first_norm = PatchNorm(patches, code)
         inputs = [code, *[hidden] * layers]

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from svr_baselines.networks.building import MOST_POINTS, MOST_WIDTH, check_size
+from svr_baselines.data.points import check_count
+from svr_baselines.networks.building import MOST_POINTS, MOST_WIDTH
 from svr_baselines.networks.encoder import Encoder
 from svr_baselines.networks.network import Network
 from svr_baselines.networks.norm import in_float32
@@ -33,8 +34,8 @@ class PSGN(Network):
     """
 
     def __init__(self, points: int = 2500, code: int = 1024, hidden: int = 512, encoder: Encoder = "resnet18") -> None:
-        check_size("points", points, MOST_POINTS)
-        check_size("hidden", hidden, MOST_WIDTH)
+        check_count("points", points, MOST_POINTS)
+        check_count("hidden", hidden, MOST_WIDTH)
         super().__init__(points=points, code=code, hidden=hidden, encoder=encoder)
         widths = [code, hidden, hidden, hidden]
         layers: list[nn.Module] = []

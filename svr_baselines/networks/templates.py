@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svr_baselines.networks.building import MOST_POINTS, check_size
+from svr_baselines.data.points import check_count
+from svr_baselines.networks.building import MOST_POINTS
 
 
 class Template(NamedTuple):
@@ -63,7 +64,7 @@ def square_grid(points: int) -> Template:
                 [1., 1.]]), faces=tensor([[0, 2, 3],
                 [0, 3, 1]]))
     """
-    check_size("points", points, MOST_POINTS)
+    check_count("points", points, MOST_POINTS)
     side = isqrt(points)
     if side**2 != points or side < 2:
         raise ValueError(f"Argument `points` must be the square of an integer from 2, but got {points}.")

@@ -80,8 +80,7 @@ class TrainingConfig:
         for name in ("network", "accelerator"):
             _check(name, isinstance(value := getattr(self, name), str) and value != "", "a name", value)
         for name in _COUNTS:
-            check_count(name, getattr(self, name))
-            _check(name, getattr(self, name) <= _MOST, f"at most {_MOST:,}", getattr(self, name))
+            check_count(name, getattr(self, name), _MOST)
         for name in ("learning_rate", "decay_factor"):
             _check(name, _is_positive(value := getattr(self, name)), "a positive number", value)
         _check("clip", self.clip is None or _is_positive(self.clip), "a positive number or None", self.clip)
