@@ -11,7 +11,7 @@ import mmap
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,6 +33,9 @@ def atomic_write(path: Path, scratch: Path | None = None) -> Iterator[Path]:
         path: The file to write.
         scratch: Folder on the same file system for the temporary file, which a killed process leaves behind.
 
+    Raises:
+        ValueError: If there is something else than a regular file, such as a pipe, in its place.
+
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
@@ -41,6 +44,8 @@ def atomic_write(path: Path, scratch: Path | None = None) -> Iterator[Path]:
         >>> [file.name for file in folder.iterdir()]
         ['a.txt']
     """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} can't be written, as there is something else than a regular file")
     handle, name = tempfile.mkstemp(dir=scratch or path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -131,6 +136,19 @@ def file_checksum(path: Path) -> int:
         while data := file.read(_PIECE):
             checksum = zlib.crc32(data, checksum)
     return checksum
+
+
+def is_whole(path: Path, checksum: int | None) -> bool:
+    """Whether a path is a regular file whose bytes have a CRC-32; nothing else is read, as that may take forever."""
+    return path.is_file() and file_checksum(path) == checksum
+
+
+def drop_irregular(folder: Path, names: Iterable[str]) -> None:
+    """Remove links, pipes and devices that are in the place of a store's files: these are made again."""
+    for path in (folder / name for name in names):
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.unlink()
+            say(f"{path} was no regular file: it is made again")
 
 
 def say_damaged(path: Path, what: str, again: str = "computed") -> None:

@@ -19,7 +19,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ds_metrics._files import FULL, atomic_write, claim_folder, map_file, reserve, say_damaged, write_at
+from ds_metrics._files import (
+    FULL,
+    atomic_write,
+    claim_folder,
+    drop_irregular,
+    map_file,
+    reserve,
+    say_damaged,
+    write_at,
+)
 from ds_metrics.pairwise.tiles import Tile, TilePlan
 
 _COMMIT_SECONDS = 5.0  # work that a killed run loses at most, beside its unfinished tile
@@ -75,13 +84,15 @@ class DiskMatrix:
 
     The folder holds ``distances.npy`` (float32, for `numpy.load`), in ``finished`` four bytes a tile, and in
     ``record.json`` what the matrix is of. Tiles are written first and recorded once they are on the disk, so that a
-    run that is killed at any moment loses seconds. The record of a tile is a CRC-32 of all that was written of it, or
-    0 before; a tile that does not match it is computed again. A lock keeps a second run off.
+    run that is killed at any moment loses seconds. The record of a tile is a CRC-32 of the matrix's key, the tile's
+    place and all that was written of it, or 0 before; a tile that does not match it is computed again. A lock keeps a
+    second run off.
     """
 
-    def __init__(self, folder: Path, plan: TilePlan, lock: int) -> None:
+    def __init__(self, folder: Path, key: Mapping[str, Any], plan: TilePlan, lock: int) -> None:
         self.folder = folder
         self.plan = plan
+        self._key = zlib.crc32(_format_record(key, plan).encode())
         self._lock = lock
         self._matrix = os.open(folder / _MATRIX, os.O_RDWR)
         self._record = os.open(folder / _FINISHED, os.O_RDWR)
@@ -107,10 +118,11 @@ class DiskMatrix:
         name = json.dumps({"schema": _SCHEMA, "key": dict(key)}, sort_keys=True)
         folder = root / hashlib.sha256(name.encode()).hexdigest()[:20]
         with claim_folder(folder, "computing the distances in") as lock:
+            drop_irregular(folder, (_RECORD, _MATRIX, _FINISHED))
             found = _read_plan(folder, key, plan)
             if found is None:
                 _begin(folder, key, plan)
-            return cls(folder, found or plan, lock)
+            return cls(folder, key, found or plan, lock)
 
     def __enter__(self) -> DiskMatrix:
         return self
@@ -157,7 +169,7 @@ class DiskMatrix:
     def _checksum(self, tile: Tile, values: NDArray[np.float32], mirrored: NDArray[np.float32]) -> int:
         """Of the tile, and of its mirror image if that is in the matrix."""
         both = (values, mirrored) if self.plan.symmetric and not tile.on_diagonal else (values,)
-        checksum = 0
+        checksum = zlib.crc32(b"%d" % tile.index, self._key)
         for part in both:
             data: Any = np.ascontiguousarray(part, dtype="<f4")
             checksum = zlib.crc32(data, checksum)
@@ -218,7 +230,7 @@ def _format_record(key: Mapping[str, Any], plan: TilePlan) -> str:
 
 def _read_plan(folder: Path, key: Mapping[str, Any], plan: TilePlan) -> TilePlan | None:
     """The plan of the matrix in a folder, which may have other tiles; ``None`` if there is none, or it is damaged."""
-    if not (folder / _RECORD).is_file():  # not begun; or no file, from which reading may wait forever
+    if not (folder / _RECORD).exists():  # not begun
         return None
     try:
         text = (folder / _RECORD).read_text()

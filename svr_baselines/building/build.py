@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
-from ds_metrics._files import atomic_write, claim_folder, file_checksum, say, say_damaged
+from ds_metrics._files import atomic_write, claim_folder, file_checksum, is_whole, say, say_damaged
 from svr_baselines.data.manifest import CHECKSUMS, DOCUMENT, TABLE, Manifest, Sample, read_manifest, write_manifest
 from svr_baselines.data.points import check_count
 from svr_baselines.data.shapes import BadShape, describe_bad
@@ -207,8 +207,8 @@ def _remove_damaged(out: Path, parts: Sequence[Part], items: Iterable[Any]) -> N
     for part in parts:
         for item in items:
             names = part.names(item).values()
-            there = [name for name in names if (out / name).is_file()]
-            wrong = [name for name in there if file_checksum(out / name) != noted.get(name)]
+            there = [name for name in names if os.path.lexists(out / name)]
+            wrong = [name for name in there if not is_whole(out / name, noted.get(name))]
             if wrong or len(there) < len(names):
                 for name in there:
                     (out / name).unlink()

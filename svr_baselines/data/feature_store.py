@@ -27,9 +27,9 @@ class FeatureStore:
     """Feature vectors in a folder; see `open`.
 
     The folder holds the vectors in ``features.bin``, little-endian and end to end; for each, in ``rows.bin``, the
-    SHA-256 of its image and a CRC-32 of both; their length and type in ``layout.json``, with a CRC-32; and what they
-    depend on in ``key.json``, for people. Vectors are on the disk before their records are, and a vector is checked
-    before it is said to be there: one that is damaged is missing, and takes its old place when it comes again.
+    SHA-256 of its image and a CRC-32 of both and the key; their length and type in ``layout.json``, with a CRC-32; and
+    what they depend on in ``key.json``, for people. Vectors are on the disk before their records are, and a vector is
+    checked before it is said to be there: one that is damaged is missing, and takes its old place when it comes again.
 
     Example:
         >>> import tempfile
@@ -41,8 +41,9 @@ class FeatureStore:
         (True, [[1.0, 1.0]])
     """
 
-    def __init__(self, folder: Path, lock: int) -> None:
+    def __init__(self, folder: Path, key: str, lock: int) -> None:
         self._folder, self._lock = folder, lock
+        self._key = zlib.crc32(key.encode())
         flags = os.O_RDWR | os.O_CREAT
         self._features = os.open(folder / _FEATURES, flags, 0o666)
         self._index = os.open(folder / _INDEX, flags, 0o666)
@@ -65,14 +66,15 @@ class FeatureStore:
         Raises:
             OSError: If the folder can't be written, or another process is at it.
         """
-        from ds_metrics._files import atomic_write, claim_folder  # brings torch
+        from ds_metrics._files import atomic_write, claim_folder, drop_irregular  # brings torch
 
         text = json.dumps(key, sort_keys=True, indent=2)
         folder = root / ("features-" + hashlib.sha256(f"{_SCHEMA} {text}".encode()).hexdigest()[:20])
         with claim_folder(folder, "computing features into") as lock:
             with atomic_write(folder / _KEY) as temporary:
                 temporary.write_text(text + "\n")
-            return cls(folder, lock)
+            drop_irregular(folder, (_FEATURES, _INDEX, _LAYOUT))
+            return cls(folder, text, lock)
 
     def __enter__(self) -> FeatureStore:
         return self
@@ -89,7 +91,7 @@ class FeatureStore:
         if slot is None:
             return False
         row = os.pread(self._features, self._row_bytes, slot * self._row_bytes)
-        whole = len(row) == self._row_bytes and _checksum(digest, row) == self._sums[slot]  # type: ignore[arg-type]
+        whole = len(row) == self._row_bytes and self._checksum(digest, row) == self._sums[slot]  # type: ignore[arg-type]
         if not whole:
             self._say_damaged()
         return whole
@@ -108,7 +110,7 @@ class FeatureStore:
             data = row.tobytes()
             slot = self._slots.get(digest, len(self._sums))
             write_at(self._features, data, slot * self._row_bytes)
-            self._sums[slot : slot + 1] = array("I", [_checksum(digest, data)])
+            self._sums[slot : slot + 1] = array("I", [self._checksum(digest, data)])
             self._slots[digest] = slot
             self._waiting.append((slot, digest))
         if time.monotonic() - self._committed > _COMMIT_SECONDS:
@@ -125,6 +127,9 @@ class FeatureStore:
             return np.frombuffer(mapped, self._dtype, len(slots) * self._width, start).reshape(-1, self._width)
         rows: Rows = np.frombuffer(mapped, self._dtype, len(self._sums) * self._width).reshape(-1, self._width)[slots]
         return rows
+
+    def _checksum(self, digest: bytes, row: bytes) -> int:
+        return zlib.crc32(row, zlib.crc32(digest, self._key))
 
     @property
     def _row_bytes(self) -> int:
@@ -156,7 +161,7 @@ class FeatureStore:
         """Take the rows that are whole in both files; cut off the rest."""
         count, layout = 0, self._folder / _LAYOUT
         try:
-            if layout.is_file():  # from anything else reading may take forever
+            if layout.exists():
                 text = layout.read_text()
                 found = json.loads(text)
                 width, dtype = int(found["width"]), np.dtype(found["dtype"])
@@ -186,7 +191,3 @@ class FeatureStore:
 def _format_layout(width: int, dtype: np.dtype[Any]) -> str:
     fields = {"width": width, "dtype": dtype.str}
     return json.dumps({**fields, "crc": zlib.crc32(json.dumps(fields).encode())}) + "\n"
-
-
-def _checksum(digest: bytes, row: bytes) -> int:
-    return zlib.crc32(row, zlib.crc32(digest))

@@ -30,7 +30,7 @@ class Spool:
 
     The folder holds all points in ``points.bin``, little-endian and end to end, and for each shape a line of JSON in
     ``shapes.jsonl``: what it came from, its number of points and their type; or what is wrong with it. Each line begins
-    with a CRC-32 of its place, of the rest of it and of the points, which is checked when the folder is opened again:
+    with a CRC-32 of the key, its place, its text and its points, which is checked when the folder is opened again:
     shapes from the first damaged one on are missing. Points are on the disk before their line is.
 
     Example:
@@ -43,8 +43,9 @@ class Spool:
         (2, [(3, 3), 'truncated'])
     """
 
-    def __init__(self, folder: Path, lock: int) -> None:
+    def __init__(self, folder: Path, key: str, lock: int) -> None:
         self._folder, self._lock = folder, lock
+        self._key = zlib.crc32(key.encode())
         self._shapes = (folder / _SHAPES).open("a+b")
         self._points = (folder / _POINTS).open("a+b")
         self._records: list[dict[str, Any]] = []
@@ -64,11 +65,12 @@ class Spool:
         Raises:
             OSError: If the folder can't be written, or another process is at it.
         """
-        from ds_metrics._files import claim_folder  # brings torch, which reading does without
+        from ds_metrics._files import claim_folder, drop_irregular  # brings torch, which reading does without
 
         folder = root / ("shapes-" + hashlib.sha256(f"{_SCHEMA} {key}".encode()).hexdigest()[:20])
         with claim_folder(folder, "reading shapes into") as lock:
-            return cls(folder, lock)
+            drop_irregular(folder, (_POINTS, _SHAPES))
+            return cls(folder, key, lock)
 
     def __enter__(self) -> Spool:
         return self
@@ -134,7 +136,8 @@ class Spool:
 
     def _line(self, text: bytes, points: memoryview) -> bytes:
         """The whole line of the shape that comes next."""
-        return (_HEAD % zlib.crc32(points, zlib.crc32(text, len(self)))).encode() + text
+        place = zlib.crc32(b"%d " % len(self), self._key)
+        return (_HEAD % zlib.crc32(points, zlib.crc32(text, place))).encode() + text
 
     def _take(self, record: dict[str, Any], end: int) -> None:
         self._records.append(record)
