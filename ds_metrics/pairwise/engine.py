@@ -73,9 +73,10 @@ def pairwise_distance(
             default half of what is free. A matrix over half of it goes to disk, and so does the result: a tensor
             on the CPU that is read from its file as it is used.
         store: Folder to keep the matrix in, under a key of data, distance, backend and version. A run that was
-            killed or interrupted goes on there at its last tile, and a finished matrix comes back at once. ``"auto"``
-            is a folder of the user's cache (``DS_CACHE_DIR``) that is removed once the matrix is complete. ``None``
-            is the same for a matrix over the budget, and for any other none.
+            killed or interrupted goes on there at its last tile, and a finished matrix comes back at once; kept tiles
+            are verified, and computed again where they are damaged. ``"auto"`` is a folder of the user's cache
+            (``DS_CACHE_DIR``) that is removed once the matrix is complete. ``None`` is the same for a matrix over the
+            budget, and for any other none.
         cluster: Address of a Dask scheduler whose workers compute the tiles, or ``"local:N"`` for N processes on
             this machine; needs the extra ``cluster``. Local processes are spawned, so a script that asks for them
             keeps its own work under ``if __name__ == "__main__"``.

@@ -73,7 +73,8 @@ def read_shapes(
             keeps its own work under ``if __name__ == "__main__"``.
         store: Folder to keep the points of a folder's shapes in, under a key of files, times and settings. They are
             then read from there as they are used, and memory holds some 500 bytes a shape; a run that was killed goes
-            on at the last shape, and a finished set comes back at once. ``None`` holds all points in memory.
+            on at the last shape, and a finished set comes back at once; kept points are verified, and read again where
+            they are damaged. ``None`` holds all points in memory.
         side: What the shapes are in a comparison, `"preds"`, `"target"` or `"train"`: each has its own random numbers.
             Were they the same, points of a prediction would lie where those of a truth with the same faces do, and
             be nearer to them than two samples of one surface are.

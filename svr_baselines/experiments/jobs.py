@@ -5,15 +5,17 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import shutil
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 import msgspec
 
-from ds_metrics._files import file_checksum, say_damaged, write_json
+from ds_metrics._files import file_checksum, is_whole, say_damaged, write_json
+from svr_baselines.data.manifest import DOCUMENT
 from svr_baselines.documents import check_document
 
 FOLDER = "jobs"  # below that of the experiment: a file for each finished job
@@ -146,7 +148,7 @@ def write_finished(out: Path, job: Job, finished: Finished) -> None:
 
 
 def drop_damaged(out: Path, jobs: Sequence[Job]) -> None:
-    """Remove results that are damaged, or whose files are: those jobs are done again.
+    """Remove results that are damaged, or whose files are, and those files: the jobs are done again.
 
     Raises:
         ValueError: See `read_finished`.
@@ -156,13 +158,21 @@ def drop_damaged(out: Path, jobs: Sequence[Job]) -> None:
         if not file.exists():
             continue
         found = read_finished(out, job)
-        if found is None or any(_is_damaged(out / name, checksum) for name, checksum in found.files.items()):
+        left = {} if found is None else found.files
+        damaged = [name for name, checksum in left.items() if not is_whole(out / name, checksum)]
+        if found is None or damaged:
             say_damaged(file, f"{job.name} and what it left", "made")
             file.unlink()
+            _drop_left(out, job, damaged)
 
 
-def _is_damaged(file: Path, checksum: int) -> bool:
-    return not file.is_file() or file_checksum(file) != checksum
+def _drop_left(out: Path, job: Job, damaged: Sequence[str]) -> None:
+    """Remove damaged files: a job that goes on where it was would take them for its own."""
+    for name in set(damaged).intersection(_files_left(out, job)):
+        (out / name).unlink()
+    folder = job.arguments.get("folder")
+    if folder is not None and any(PurePosixPath(name).name == DOCUMENT for name in damaged) and (out / folder).exists():
+        shutil.rmtree(out / folder)  # without it a build knows nothing of its files
 
 
 def _files_left(out: Path, job: Job) -> list[str]:

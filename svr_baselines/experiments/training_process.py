@@ -113,13 +113,13 @@ def _train(job: Mapping[str, Any]) -> None:
 
 
 def _finished(run: Path) -> Any:
-    """The network of the last epoch, if it is there."""
+    """The network of the last epoch, if it is there and whole."""
     from svr_baselines.training import read_checkpoint
     from svr_baselines.training.checkpoints import BEST
 
     try:
         found = read_checkpoint(run, BEST)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
     return found if found.epoch == found.config.epochs else None
 

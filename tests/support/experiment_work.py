@@ -20,6 +20,19 @@ def leave(context, *, distances, name):
     return add(context, name=name, amount=1)
 
 
+def keep(context, *, run, folder):
+    """Go on with the files of a run and a data set, whatever is in them."""
+    files = (
+        context.out / run / "best.safetensors",
+        *(context.out / folder / n for n in ("dataset.json", "points/1.npy")),
+    )
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            file.write_text(str(file))
+    return {"value": [file.read_text() for file in files]}
+
+
 def fail(context, *, text):
     raise ValueError(text)
 

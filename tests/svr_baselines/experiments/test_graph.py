@@ -244,3 +244,14 @@ def test_a_result_of_other_types_is_named(tmp_path, chain):
         file.write_text(json.dumps({**document, "crc": jobs._checksum(document)}))
         with pytest.raises(ValueError, match=rf"first.json: field '{field}': expected"):
             run_jobs(chain[:1], Context(tmp_path), tell=silent)
+
+
+def test_what_a_damaged_job_would_go_on_with_is_removed(tmp_path):
+    jobs = [Job(name, work.keep, {"run": f"runs/{name}", "folder": f"data/{name}"}) for name in "ab"]
+    expected = run_jobs(jobs, Context(tmp_path), tell=silent)
+    for name in ("runs/{}/best.safetensors", "data/{}/dataset.json", "data/{}/points/1.npy"):
+        other, own = (tmp_path / name.format(run) for run in "ab")
+        whole = own.read_bytes()
+        own.write_bytes(other.read_bytes())
+        assert run_jobs(jobs, Context(tmp_path), tell=silent) == expected
+        assert own.read_bytes() == whole
