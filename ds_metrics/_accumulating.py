@@ -60,11 +60,14 @@ class RecoveringMetric(Metric):
 
     def _add(self, *batch: Any) -> None:
         """Add a checked batch."""
+        self._check_not_synced()
+        self._accumulate(*batch)
+
+    def _check_not_synced(self) -> None:
         if self._is_synced:  # what is added now, `unsync` would forget
             raise TorchMetricsUserError(
                 f"{type(self).__name__} takes no samples while it is synchronised with other ranks; call `unsync` first"
             )
-        self._accumulate(*batch)
 
     @abstractmethod
     def _accumulate(self, *batch: Any) -> None:
@@ -119,16 +122,14 @@ class RecoveringMetric(Metric):
 
     def merge_state(self, incoming_state: dict[str, Any] | Metric) -> None:
         """As that of `torchmetrics.Metric`, but that ``compute`` takes note of it."""
+        self._check_not_synced()
         super().merge_state(incoming_state)
         self._update_count += incoming_state._update_count if isinstance(incoming_state, Metric) else 1
 
     def _reduce_states(self, incoming_state: dict[str, Any]) -> None:
         """Add another state, on whatever device it is; the whole of it or, if it does not fit, nothing."""
         before = {name: getattr(self, name) for name in self._defaults}
-        incoming = apply_to_collection(incoming_state, Tensor, lambda part: part.to(self.device))
-        for name, default in self._defaults.items():
-            if isinstance(default, list) and isinstance(incoming.get(name), Tensor):  # as after a sync
-                incoming[name] = [incoming[name]]
+        incoming = {name: self._taken(name, state) for name, state in incoming_state.items() if name in before}
         try:
             super()._reduce_states(incoming)
         except Exception:
@@ -139,13 +140,39 @@ class RecoveringMetric(Metric):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         """As that of `torchmetrics.Metric`, but onto the metric's device, and ``compute`` takes note of it."""
-        loaded = {name: state_dict[prefix + name] for name in self._defaults if prefix + name in state_dict}
+        given = {name: state_dict[prefix + name] for name in self._defaults if prefix + name in state_dict}
+        if given:
+            self._check_not_synced()
+        loaded = {name: self._taken(name, state) for name, state in given.items()}
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         for name, state in loaded.items():
-            setattr(self, name, apply_to_collection(state, Tensor, lambda part: part.to(self.device)))
+            setattr(self, name, state)
         if loaded:
             self._update_count = max(1, self._update_count)
             self._state_changed()
+
+    def _taken(self, name: str, state: Any) -> Tensor | list[Tensor]:
+        """A copy of a state from elsewhere, as it is kept here; samples in their own precision if that is higher.
+
+        Raises:
+            ValueError: If it is no such state.
+        """
+        default = self._defaults[name]
+        if isinstance(default, Tensor):
+            if not isinstance(state, Tensor) or state.shape != default.shape:
+                raise ValueError(
+                    f"State `{name}` of {type(self).__name__} must be a tensor of shape {tuple(default.shape)}, "
+                    f"but got {_described(state)}"
+                )
+            return own_copy(state.to(self.device, default.dtype))
+        parts = [state] if isinstance(state, Tensor) else state  # one after a sync
+        if not isinstance(parts, list) or not all(isinstance(part, Tensor) for part in parts):
+            raise ValueError(
+                f"State `{name}` of {type(self).__name__} must be a list of tensors, but got {_described(state)}"
+            )
+        for dtype in {part.dtype for part in parts if part.is_floating_point()}:
+            self._precision = torch.promote_types(self._precision, dtype)
+        return [own_copy(part.to(self.device)) for part in parts]
 
     def _empty_parts(self) -> dict[str, Tensor]:
         """An empty part of each list state, in its width and type on all ranks, which call this together."""
@@ -176,6 +203,12 @@ class RecoveringMetric(Metric):
             yield
         finally:
             self.unsync(should_unsync=self._is_synced and should_unsync)
+
+
+def _described(state: Any) -> str:
+    if isinstance(state, list):
+        return f"a list of {', '.join(sorted({type(part).__name__ for part in state}))}"
+    return f"one of shape {tuple(state.shape)}" if isinstance(state, Tensor) else type(state).__name__
 
 
 def joined(state: list[Tensor] | Tensor, replace: bool = False) -> Tensor:

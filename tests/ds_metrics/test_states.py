@@ -5,8 +5,9 @@ import pickle
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchmetrics import MetricCollection
+from torchmetrics.utilities.exceptions import TorchMetricsUserError
 from torchmetrics.wrappers import Running
 
 from ds_metrics import (
@@ -325,6 +326,89 @@ def test_loading_after_a_compute(make):
     assert torch.equal(saved.compute(), metric.compute())
 
 
+def synchronised(metric):
+    metric.sync(dist_sync_fn=lambda tensor, group=None: [tensor], distributed_available=lambda: True)
+    return metric
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_nothing_joins_a_synchronised_metric(make):
+    """Which `unsync` would forget."""
+    metric, other = make(), make()
+    for target in (metric, other):
+        target.update(clouds(4), clouds(4, seed=1))
+    other.persistent(True)
+    synchronised(metric)
+    for join in (
+        lambda: metric.merge_state(other),
+        lambda: metric.merge_state(other.metric_state),
+        lambda: metric.load_state_dict(other.state_dict()),
+    ):
+        with pytest.raises(TorchMetricsUserError, match="synchronised with other ranks; call `unsync` first"):
+            join()
+    metric.unsync()
+    assert torch.equal(metric.compute(), other.compute())
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_what_was_saved_while_synchronised_can_be_added_to(make):
+    saved, loaded, merged, expected = make(), make(), make(), make()
+    saved.persistent(True)
+    for target in (saved, expected):
+        target.update(clouds(4), clouds(4, seed=1))
+    loaded.load_state_dict(synchronised(saved).state_dict())
+    merged.merge_state(saved)
+    for target in (loaded, merged, expected):
+        target.update(clouds(5, seed=2), clouds(5, seed=3))
+    for target in (loaded, merged):
+        torch.testing.assert_close(target.compute(), expected.compute(), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("make", METRICS)
+def test_states_that_are_none_are_refused_and_cost_nothing(make):
+    metric = make()
+    metric.update(clouds(4), clouds(4, seed=1))
+    metric.persistent(True)
+    value, name = metric.compute(), next(iter(metric.metric_state))
+    for bad in ("hello", ["hello"], None, *([torch.zeros(7)] if isinstance(metric.metric_state[name], Tensor) else [])):
+        state = {**metric.state_dict(), name: bad}
+        for join in (metric.load_state_dict, metric.merge_state):
+            with pytest.raises(ValueError, match=f"State `{name}` of {type(metric).__name__} must be a"):
+                join(state)
+    metric._computed = None
+    assert torch.equal(metric.compute(), value)
+
+
+@pytest.mark.parametrize("way", ["load", "merge"])
+@pytest.mark.parametrize("make", [lambda: DispersionScore(n_clusters=2), MinimumMatchingDistance])
+def test_samples_that_are_loaded_or_merged_keep_their_precision(make, way):
+    far = clouds(8).double() + 1e6
+    exact, metric = make().set_dtype(torch.float64), make()
+    exact.persistent(True)
+    exact.update(far, far.flip(0))
+    if way == "load":
+        metric.load_state_dict(exact.state_dict())
+    else:
+        metric.merge_state(exact)
+    for target in (exact, metric):
+        target.update(far[:4] + 3, far[4:] + 3)
+    assert torch.equal(metric.compute(), exact.compute())
+
+
+def test_what_is_loaded_or_merged_holds_its_own_memory_alone():
+    wide = torch.rand(40, 64)
+    state = {"preds_points": [wide[:, :3]], "preds_lengths": [torch.full((4,), 10)]}
+    loaded, merged = (DispersionScore(n_clusters=2) for _ in range(2))
+    loaded.load_state_dict(state)
+    merged.merge_state(state)
+    expected = loaded.compute()
+    wide.zero_()
+    for metric in (loaded, merged):
+        metric._computed = None
+        assert torch.equal(metric.compute(), expected)
+        assert metric._points[0].untyped_storage().nbytes() == 40 * 12
+
+
 @pytest.mark.parametrize("make", METRICS)
 def test_copies_after_a_forward_with_gradient(make):
     metric = make()
@@ -338,8 +422,7 @@ def test_copies_after_a_forward_with_gradient(make):
 def test_reset_while_synchronised():
     metric = Coverage()
     metric.update(clouds(4), clouds(4, seed=1))
-    metric.sync(dist_sync_fn=lambda tensor, group=None: [tensor], distributed_available=lambda: True)
-    metric.reset()
+    synchronised(metric).reset()
     metric.update(clouds(4), clouds(4, seed=1))
     assert len(metric.preds_lengths) == 1
 
