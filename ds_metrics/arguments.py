@@ -74,7 +74,7 @@ def check_integer(name: str, value: Any, least: int, most: int) -> int:
 
 
 def check_plain(name: str, value: Any) -> None:
-    """Raise ``TypeError`` for tensors and arrays whose numbers don't lie in a grid: masked, sparse, nested or none.
+    """Raise ``TypeError`` for tensors and arrays without a grid of numbers: masked, sparse, nested, quantized, meta.
 
     Example:
         >>> check_plain("clouds", torch.eye(3).to_sparse())
@@ -96,4 +96,6 @@ def _unlike_grid(value: Any) -> str | None:
         return "a nested tensor"
     if value.layout != torch.strided:
         return "a sparse tensor"
+    if value.is_quantized:
+        return "a quantized tensor"
     return "a meta tensor, which has no numbers" if value.device.type == "meta" else None

@@ -17,7 +17,7 @@ Clouds: TypeAlias = "Tensor | np.ndarray | Sequence[Tensor | np.ndarray] | Packe
 
 
 _ROUNDED = 2.5e-5  # of the extent of a sample: rounded by more, what it differs by from others may be lost
-_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _CHECKED_ROWS = 2**16  # points at a time, so that a check takes little memory beside the points
 _CHECKED_NUMBERS = 2**24  # of feature vectors at a time, so that those in a file are read once
 
@@ -177,7 +177,7 @@ def _as_features(features: Clouds, name: str) -> Tensor:
     tensor: object = features
     if isinstance(features, np.ndarray) and features.dtype.kind == "f" and features.dtype.itemsize <= 8:
         tensor = as_tensor(features)
-    if not isinstance(tensor, Tensor) or tensor.dtype not in _FLOATS:
+    if not isinstance(tensor, Tensor) or tensor.dtype not in FLOATS:
         kind = getattr(features, "dtype", type(features).__name__)
         raise TypeError(f"Argument `{name}` must be a floating point tensor or array of shape (N, D), but got {kind}")
     return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
@@ -188,7 +188,7 @@ def _as_floats(points: Tensor | np.ndarray, name: str) -> Tensor:
     tensor: object = points
     if isinstance(points, np.ndarray) and points.dtype.kind == "f" and points.dtype.itemsize <= 8:
         tensor = as_tensor(points)
-    if not isinstance(tensor, Tensor) or tensor.dtype not in _FLOATS:
+    if not isinstance(tensor, Tensor) or tensor.dtype not in FLOATS:
         kind = getattr(points, "dtype", type(points).__name__)
         raise TypeError(f"Argument `{name}` must hold floating point tensors or arrays, but got {kind}")
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
@@ -212,17 +212,18 @@ def _pack_batch(batch: Tensor, lengths: Tensor | None, name: str) -> PackedCloud
         _check_sizes([width] * size, name)
         return PackedClouds(batch.reshape(-1, 3), torch.full((size,), width, dtype=torch.int64, device="cpu"))
     lengths = _as_lengths(lengths, name)
-    if lengths.shape != (size,) or lengths.is_floating_point() or lengths.dtype == torch.bool:
+    integers = not (lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool)
+    if lengths.shape != (size,) or not integers:
         raise ValueError(
             f"Argument `lengths` of `{name}` must be {size} integers, "
             f"but got shape {tuple(lengths.shape)} of {lengths.dtype}"
         )
+    lengths = lengths.to(torch.int64).contiguous()
     if size and (int(lengths.min()) < 0 or int(lengths.max()) > width):
         raise ValueError(
             f"Argument `lengths` of `{name}` must lie between 1 and {width}, "
             f"but got values from {int(lengths.min())} to {int(lengths.max())}"
         )
-    lengths = lengths.to(torch.int64).contiguous()
     _check_sizes(lengths.tolist(), name)
     mask = torch.arange(width, device="cpu") < lengths[:, None]
     return PackedClouds(batch[mask.to(batch.device)], lengths)

@@ -44,12 +44,18 @@ def as_matrix(distances: Any) -> DistanceMatrix:
 
 
 def _as_float32(distances: Any) -> NDArray[np.float32]:
-    check_plain("distances", distances)
+    for part in distances if isinstance(distances, (list, tuple)) else [distances]:
+        check_plain("distances", part)
     if hasattr(distances, "detach"):
         distances = distances.detach().cpu()
         if distances.is_floating_point():  # numpy has no bfloat16
             distances = distances if distances.element_size() >= 4 else distances.float()
-    array = np.asarray(distances)
+    try:
+        array = np.asarray(distances)
+    except (TypeError, ValueError):  # of what is no grid of numbers
+        raise TypeError(
+            f"Argument `distances` must be a matrix of numbers, but got {type(distances).__name__}"
+        ) from None
     if array.dtype.kind not in "fiu":
         raise TypeError(f"Argument `distances` must hold real numbers, but got dtype {array.dtype}")
     if array.ndim != 2 or array.shape[0] != array.shape[1]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ds_metrics.arguments import check_plain
+from ds_metrics.clouds import FLOATS
 
 Images: TypeAlias = "Tensor | np.ndarray | Sequence[Tensor | np.ndarray]"
 
@@ -63,7 +64,7 @@ def _check(image: Tensor | np.ndarray, index: int, name: str) -> Tensor:
     if not isinstance(image, (Tensor, np.ndarray)):
         raise TypeError(f"Argument `{name}` must hold tensors or arrays, but image {index} is {type(image).__name__}")
     tensor = image.detach() if isinstance(image, Tensor) else _as_tensor(image, index, name)
-    if tensor.dtype != torch.uint8 and not tensor.is_floating_point():
+    if tensor.dtype not in (torch.uint8, *FLOATS):
         raise TypeError(
             f"Argument `{name}` must hold uint8 or floating point images, but image {index} is {tensor.dtype}"
         )
@@ -78,7 +79,7 @@ def _check(image: Tensor | np.ndarray, index: int, name: str) -> Tensor:
 
 
 def _as_tensor(image: np.ndarray, index: int, name: str) -> Tensor:
-    if image.dtype.kind not in "fiu" or image.dtype in (np.uint32, np.uint64):
+    if image.dtype.kind not in "fiu" or image.dtype.itemsize > 8 or image.dtype in (np.uint32, np.uint64):
         raise TypeError(
             f"Argument `{name}` must hold uint8 or floating point images, but image {index} is {image.dtype}"
         )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ds_metrics.arguments import check_plain
-from ds_metrics.clouds import as_tensor
+from ds_metrics.clouds import FLOATS, as_tensor
 
 Matrix: TypeAlias = "Tensor | np.ndarray"
 
@@ -96,8 +96,10 @@ def mean(values: Tensor) -> Tensor:
 def as_floats(values: Matrix, name: str) -> Tensor:
     """Floating point numbers as a tensor without gradient, float32 at least."""
     check_plain(name, values)
-    tensor: object = as_tensor(values) if isinstance(values, np.ndarray) and values.dtype.kind == "f" else values
-    if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+    tensor: object = values
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f" and values.dtype.itemsize <= 8:
+        tensor = as_tensor(values)
+    if not isinstance(tensor, Tensor) or tensor.dtype not in FLOATS:
         kind = getattr(values, "dtype", type(values).__name__)
         raise TypeError(f"Argument `{name}` must be a floating point tensor or array, but got {kind}")
     return tensor.detach().float() if tensor.element_size() < 4 else tensor.detach()

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from ds_metrics import clustering
 from ds_metrics.arguments import check_plain
-from ds_metrics.clouds import as_tensor
 from ds_metrics.clustering import Solver
 from ds_metrics.features import Extractor
 from ds_metrics.measure import Measure, Samples
@@ -102,8 +101,7 @@ def dispersion_score(
         if estimator == "sampled":
             raise ValueError("Argument `estimator` is 'sampled', which takes samples, not a distance matrix")
         check_plain("samples", samples)
-        distances = as_tensor(samples) if isinstance(samples, np.ndarray) else samples
-        return _as_score(clustering.cluster(distances, n_clusters, solver=solver, seed=seed), distances)
+        return _as_score(clustering.cluster(samples, n_clusters, solver=solver, seed=seed), samples)
     rows = measure.pack(samples, lengths, "samples")
     found = cluster_samples(
         rows, n_clusters, estimator, squared, solver, seed, measure.backend, memory_budget, store, cluster
@@ -111,5 +109,5 @@ def dispersion_score(
     return _as_score(found, rows.points)
 
 
-def _as_score(found: clustering.Clustering, beside: Tensor) -> Tensor:
-    return torch.tensor(found.score, dtype=torch.float32, device=beside.device)
+def _as_score(found: clustering.Clustering, beside: Tensor | np.ndarray) -> Tensor:
+    return torch.tensor(found.score, dtype=torch.float32, device=getattr(beside, "device", "cpu"))

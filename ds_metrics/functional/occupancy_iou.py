@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ds_metrics.arguments import check_number, check_plain
-from ds_metrics.clouds import as_tensor
+from ds_metrics.clouds import FLOATS, as_tensor
 
 
 def occupancy_iou(preds: Tensor | np.ndarray, target: Tensor | np.ndarray, threshold: float = 0.5) -> Tensor:
@@ -70,9 +70,9 @@ def check_threshold(threshold: float) -> None:
 def _occupied(values: Tensor | np.ndarray, threshold: float, name: str) -> Tensor:
     """Which places are occupied, of shape ``(B, Q)``."""
     check_plain(name, values)
-    if isinstance(values, np.ndarray) and values.dtype.kind in "bfiu":
+    if isinstance(values, np.ndarray) and values.dtype.kind in "bf" and values.dtype.itemsize <= 8:
         values = as_tensor(values)
-    if not isinstance(values, Tensor) or not (values.dtype == torch.bool or values.is_floating_point()):
+    if not isinstance(values, Tensor) or values.dtype not in (torch.bool, *FLOATS):
         kind = getattr(values, "dtype", type(values).__name__)
         raise TypeError(f"Argument `{name}` must be a bool or floating point tensor, but got {kind}")
     if values.ndim < 2 or 0 in values.shape[1:]:

@@ -56,7 +56,14 @@ def point_to_surface_distance(
     """
     check_flag("squared", squared)
     packed = pack_clouds(points, lengths, "points")
-    triangles = [_triangles(mesh, index) for index, mesh in enumerate(meshes)]
+    check_plain("meshes", meshes)
+    try:
+        pairs = list(meshes)
+    except TypeError:
+        raise TypeError(
+            f"Argument `meshes` must be a sequence of pairs (vertices, faces), but got {type(meshes).__name__}"
+        ) from None
+    triangles = [_triangles(mesh, index) for index, mesh in enumerate(pairs)]
     if len(triangles) != len(packed.lengths):
         raise ValueError(
             f"Arguments `points` and `meshes` must be equally many, but got {len(packed.lengths)} clouds "
@@ -79,9 +86,7 @@ def _triangles(mesh: tuple[ArrayLike | Tensor, ArrayLike | Tensor], index: int) 
     """Corners of a checked mesh, of shape ``(F, 3, 3)``."""
     if not isinstance(mesh, Sequence) or len(mesh) != 2:
         raise ValueError(f"Argument `meshes` must hold pairs (vertices, faces), but mesh {index} is none")
-    for part in mesh:
-        check_plain("meshes", part)
-    vertices, faces = map(_as_array, mesh)
+    vertices, faces = (_as_array(part, index) for part in mesh)
     for name, array, kinds in (("vertices", vertices, "fiu"), ("faces", faces, "iu")):
         if array.ndim != 2 or array.shape[1] != 3 or len(array) == 0 or array.dtype.kind not in kinds:
             what = "numbers" if name == "vertices" else "integers"
@@ -102,8 +107,16 @@ def _triangles(mesh: tuple[ArrayLike | Tensor, ArrayLike | Tensor], index: int) 
     return corners
 
 
-def _as_array(part: ArrayLike | Tensor) -> NDArray[Any]:
-    if not isinstance(part, Tensor):
-        return np.asarray(part)
-    plain = part.detach().cpu()
-    return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
+def _as_array(part: ArrayLike | Tensor, index: int) -> NDArray[Any]:
+    for tensor in part if isinstance(part, (list, tuple)) else [part]:
+        check_plain("meshes", tensor)
+    try:
+        if not isinstance(part, Tensor):
+            return np.asarray(part)
+        plain = part.detach().cpu()
+        return (plain if plain.element_size() > 2 or not plain.is_floating_point() else plain.float()).numpy()
+    except (TypeError, ValueError):  # of what is no grid of numbers
+        raise ValueError(
+            f"Argument `meshes` must hold vertices and faces that are tensors or arrays, but those of mesh {index} "
+            "are not"
+        ) from None

@@ -104,6 +104,12 @@ def nested(layout):
     return make
 
 
+def quantized(tensor):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.quantize_per_tensor(tensor.float(), 0.1, 0, torch.quint8)
+
+
 UNLIKE = {
     "masked": masked,
     "numpy's masked": lambda tensor: np.ma.masked_array(tensor.numpy()),
@@ -111,6 +117,7 @@ UNLIKE = {
     "nested": nested(torch.strided),
     "jagged": nested(torch.jagged),
     "meta": lambda tensor: tensor.to("meta"),
+    "quantized": quantized,
 }
 
 
@@ -138,6 +145,10 @@ def test_input_that_is_no_dense_tensor_is_refused(kind):
     }
     if kind not in ("nested", "jagged"):  # which have no single dimension
         calls["lengths"] = lambda: functional.chamfer_distance(POINTS, POINTS, lengths1=make(lengths))
+        calls["meshes "] = lambda: functional.point_to_surface_distance(
+            POINTS, [([make(row) for row in torch.eye(3)], [[0, 1, 2]])] * 2
+        )
+        calls["distances "] = lambda: kmedoids([make(row) for row in SQUARE], 1)
         calls["p1 "] = lambda: functional.chamfer_distance([make(POINTS[0]), POINTS[1]], POINTS)
     for name, call in calls.items():
         with pytest.raises(TypeError) as error:
@@ -150,7 +161,40 @@ def test_input_that_is_no_dense_tensor_is_refused(kind):
             metric.update(*(make(POINTS) if name == side else POINTS for side in ("preds", "target")))
 
 
+def test_numbers_of_other_types_are_refused():
+    small, long = (lambda tensor: tensor.to(torch.float8_e4m3fn)), (lambda tensor: tensor.numpy().astype(np.longdouble))
+    for make in (small, long):
+        refused(lambda make=make: functional.voxel_iou(GRIDS, make(GRIDS)), "target")
+        refused(lambda make=make: functional.occupancy_iou(make(GRIDS[0, 0]), GRIDS[0, 0]), "preds")
+        refused(lambda make=make: functional.coverage(make(SQUARE)), "d_gr")
+        refused(lambda make=make: create_extractor("pixels", image_size=4)(make(torch.rand(2, 3, 4, 4))), "images")
+    for kind in (object, str, "M8[s]"):
+        refused(lambda kind=kind: functional.dispersion_score(np.zeros((3, 3), kind), 1), "distances")
+
+
+def test_matrices_that_are_none():
+    for matrix in ([SQUARE[0], None, "x"], [[0.0, 1.0], [1.0]], [[0.0, "x"], ["x", 0.0]], None, "ab"):
+        refused(lambda matrix=matrix: kmedoids(matrix, 1), "distances")
+
+
+def test_meshes_that_are_none():
+    corners, faces = MESHES[0]
+    for meshes in (None, 3.5, torch.tensor(1.0), [(corners, None)] * 2, [([corners[0], "x"], faces)] * 2, ["ab"] * 2):
+        refused(lambda meshes=meshes: functional.point_to_surface_distance(POINTS, meshes), "meshes")
+    for make in (lambda part: torch.tensor(part, dtype=torch.float16), lambda part: torch.tensor(part).bfloat16()):
+        assert functional.point_to_surface_distance(POINTS, [(make(corners), faces)] * 2).shape == (2,)
+    refused(
+        lambda: functional.point_to_surface_distance(POINTS, [(torch.tensor(corners).cfloat(), faces)] * 2), "meshes"
+    )
+    assert functional.point_to_surface_distance(POINTS, zip(*zip(*MESHES, strict=True), strict=True)).shape == (2,)
+
+
 def test_lengths_that_are_none():
+    for kind in (torch.complex64, torch.bool, torch.float16, torch.float8_e4m3fn):
+        with pytest.raises(ValueError, match="`lengths` of `p1` must be 2 integers"):
+            functional.chamfer_distance(POINTS, POINTS, lengths1=torch.ones(2).to(kind))
+    unsigned = functional.chamfer_distance(POINTS, POINTS, lengths1=np.array([6, 5], np.uint16))
+    assert torch.equal(unsigned, functional.chamfer_distance(POINTS, POINTS, lengths1=[6, 5]))
     for lengths in ("ab", object(), [[1], [2, 3]]):
         with pytest.raises(TypeError, match="`lengths` of `p1` must be a tensor of integers"):
             functional.chamfer_distance(POINTS, POINTS, lengths1=lengths)
