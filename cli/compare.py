@@ -18,8 +18,8 @@ def run(files: Sequence[Path], *, force: bool, json: str | None) -> None:
     """Read, compare, print, and write what was asked for."""
     check_json(json)
     comparison = compare([read_result(file) for file in files], force)
+    write_json(comparison.to_json(), json)  # before anything is shown, as it may fail
     stdout, stderr = Console(), Console(stderr=True)
     print_comparison(comparison, stderr if json == "-" else stdout)
     if comparison.mismatches:
         say(stderr, f"ds: warning: {describe(comparison.mismatches, comparison.results[0].name)}")
-    write_json(comparison.to_json(), json)

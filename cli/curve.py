@@ -16,6 +16,7 @@ from rich.console import Console
 
 from ds_metrics.clustering import Solver
 from svr_baselines.curves import SetCurve, compute_curve, curves_of_result, tell_apart, without_repeats
+from svr_baselines.data.shapes import BadShape
 from svr_baselines.dispersion import Resources
 
 PICTURES = (".png", ".pdf", ".svg")
@@ -45,23 +46,24 @@ def run(
     table = stderr if json == "-" else stdout
 
     known = {path: curves_of_result(path) for path in results}  # at once: what is wrong with them shows before the work
-    curves: list[SetCurve] = []
+    curves, skipped = list[SetCurve](), dict[str, Sequence[BadShape]]()
     for path in sets:
         if path in known:
             curves += known[path]
             continue
         shapes = reading.read(path, stderr)
-        tell_skipped(table, {str(path): shapes})
+        skipped[str(path)] = shapes.skipped
         stage = partial(pairs_progress, stderr, f"distances of {path.name}")
         curves.append(compute_curve(shapes, grid, solver, reading.seed, resources, stage))
 
     curves = without_repeats(curves)
-    print_curves(curves, table)
     names, warning = tell_apart(curves)
+    draw(dict(zip(map(drawable, names), curves, strict=True)), out)  # before anything is shown, as it may fail
+    write_json({"curves": [curve.to_json() for curve in curves]}, json)
+    tell_skipped(table, skipped)
+    print_curves(curves, table)
     if warning is not None:
         say(stderr, f"ds: warning: {warning}")
-    write_json({"curves": [curve.to_json() for curve in curves]}, json)
-    draw(dict(zip(map(drawable, names), curves, strict=True)), out)
     say(table, f"wrote {out}")
 
 

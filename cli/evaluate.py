@@ -85,19 +85,21 @@ def report(
         json: As of `--json`; where it is stdout, all else goes to stderr.
         plots: Folder for pictures.
     """
-    table, names = Console(stderr=json == "-"), sets["predictions"].names
+    table, names, drawn = Console(stderr=json == "-"), sets["predictions"].names, list[str]()
+    # Files come before anything is shown, as to write them may fail.
+    if plots is not None:
+        evaluation = evaluation.with_curve()
+        if evaluation.dispersion is not None:
+            drawn = draw(evaluation.dispersion, names, sample, distance_label, plots)
+    write_json(evaluation.to_json(names), json)
     print_scores(evaluation, table)
     for reason in dict.fromkeys(evaluation.left_out.values()):
         say(
             table, f"left out {', '.join(name for name, why in evaluation.left_out.items() if why == reason)}: {reason}"
         )
-    tell_skipped(table, sets)
-    if plots is not None:
-        evaluation = evaluation.with_curve()
-    write_json(evaluation.to_json(names), json)
-    if plots is not None and evaluation.dispersion is not None:
-        for line in draw(evaluation.dispersion, names, sample, distance_label, plots):
-            say(table, line)
+    tell_skipped(table, {side: some.skipped for side, some in sets.items()})
+    for line in drawn:
+        say(table, line)
 
 
 def parse_clusters(text: str) -> int | str:

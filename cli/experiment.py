@@ -91,13 +91,13 @@ def run(
         conclusion = run_experiment(plan, context, chosen, lambda line: say(stderr, line))
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(f"what is finished is kept in {out}; the same command goes on there") from interrupt
+    if report:  # first, as it may fail
+        write_page([out], out / "report.html")
     stdout.print(_table(conclusion.table, plan.title))
     for verdict in conclusion.verdicts:
         say(stdout, f"{verdict.claim} {verdict.sentence}")
     for name in (RESULTS, *(f"figures/{drawing.name}.png" for drawing in conclusion.drawings)):
         say(stdout, f"wrote {out / name}")
-    if report:
-        write_page([out], out / "report.html")
 
 
 def _check_packages(report: bool) -> None:
@@ -117,9 +117,11 @@ def _has_gpu(accelerator: str) -> bool:
 
 
 def _table(table: Table, title: str) -> RichTable:
+    from ds_cli.tables import as_cell
     from rich.table import Table as RichTable
 
-    printed = RichTable(*table.columns, title=title, caption=table.caption, caption_justify="left")
+    title, caption, *columns = map(as_cell, (title, table.caption, *table.columns))
+    printed = RichTable(*columns, title=title, caption=caption, caption_justify="left")
     for row in table.rows:
-        printed.add_row(*row)
+        printed.add_row(*map(as_cell, row))
     return printed

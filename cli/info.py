@@ -15,6 +15,7 @@ def run(*, json: str | None) -> None:
     """Look, print, and write what was asked for."""
     check_json(json)
     found = describe_environment()
+    write_json(asdict(found), json)  # before anything is shown, as it may fail
     console = Console(stderr=json == "-")
     for name, value in found.machine.items():
         say(console, f"{name:<22}{value}")
@@ -28,7 +29,6 @@ def run(*, json: str | None) -> None:
     for title, parts in sections.items():
         for line in [title, *map(_line, parts)] if parts else ():
             say(console, line)
-    write_json(asdict(found), json)
 
 
 def _line(part: Part) -> str:

@@ -10,10 +10,11 @@ from ds_cli.progress import progress_bar
 from ds_cli.terminal import printable
 from rich.console import Console
 
-from svr_baselines.data import ImageSet, ShapeSet, read_shapes
+from svr_baselines.data import ShapeSet, read_shapes
 from svr_baselines.data.folders import count_others
 from svr_baselines.data.formats import SUFFIXES
 from svr_baselines.data.reader import Side
+from svr_baselines.data.shapes import BadShape
 from svr_baselines.parallel import available_cores
 
 MOST_NUMBERS = 100_000  # in an option that takes several
@@ -64,12 +65,12 @@ def parse_numbers(text: str) -> list[int]:
     return [] if numbers[MOST_NUMBERS:] else list(numbers)
 
 
-def tell_skipped(console: Console, sets: Mapping[str, ShapeSet | ImageSet]) -> None:
+def tell_skipped(console: Console, skipped: Mapping[str, Sequence[BadShape]]) -> None:
     """One line a reason why samples of a set were left out; it says of which set where there are several."""
-    for what, samples in sets.items():
-        of = f" of the {what}" if len(sets) > 1 else ""
-        for reason in dict.fromkeys(bad.reason for bad in samples.skipped):
-            names = [bad.name for bad in samples.skipped if bad.reason == reason]
+    for what, samples in skipped.items():
+        of = f" of the {what}" if len(skipped) > 1 else ""
+        for reason in dict.fromkeys(bad.reason for bad in samples):
+            names = [bad.name for bad in samples if bad.reason == reason]
             say(console, f"skipped {list_some(names)}{of}: {reason}")
 
 

@@ -38,7 +38,7 @@ def print_metrics() -> None:
             needs = [f"of {info.samples}"]
         by = "" if info.provider == "dispersion-score" else f" (from {info.provider})"
         table.add_row(
-            _cell(", ".join([info.name, *info.aliases])), _cell(", ".join(needs)), _cell(info.description + by)
+            as_cell(", ".join([info.name, *info.aliases])), as_cell(", ".join(needs)), as_cell(info.description + by)
         )
     console = Console()
     console.print(table, soft_wrap=not console.is_terminal)
@@ -52,7 +52,7 @@ def print_scores(evaluation: Evaluation, console: Console) -> None:
     table = Table("metric", "score", *titles, "better", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
     def add(name: str, value: str, bounds: Interval | Bounds | None, better: str) -> None:
-        table.add_row(_cell(name), value, *[_interval(bounds) for _ in titles], better)
+        table.add_row(as_cell(name), value, *[_interval(bounds) for _ in titles], better)
 
     for info in evaluation.metrics:
         dispersed = info.name == "dispersion-score"
@@ -90,7 +90,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     titles = "result", "N", "k", "DS", "difference", "DS / truth's", "CD"
     table = Table(*titles, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption)
     for result, difference in zip(results, comparison.differences, strict=True):
-        table.add_row(_cell(result.name), *_compared(result, None if result is results[0] else difference))
+        table.add_row(as_cell(result.name), *_compared(result, None if result is results[0] else difference))
     _print_whole(table, console)
 
 
@@ -100,7 +100,7 @@ def print_curves(curves: Iterable[SetCurve], console: Console) -> None:
     for curve in curves:
         samples, points = str(curve.conditions.n_samples), curve.conditions.points
         knee, method, score = str(curve.curve.knee), curve.curve.knee_method, f"{curve.score_at_knee:.5g}"
-        table.add_row(_cell(curve.name), samples, _cell(points), knee, score, _cell(method))
+        table.add_row(as_cell(curve.name), samples, as_cell(points), knee, score, as_cell(method))
     _print_whole(table, console)
 
 
@@ -166,7 +166,7 @@ def _of_truth(normalized: NormalizedScore) -> str:
     return f"ground truth: {normalized.truth.score:.6g} at the same settings"
 
 
-def _cell(text: str) -> Text:
+def as_cell(text: str) -> Text:
     """Text from outside: in a plain string, [ ] would be markup."""
     return Text(printable(text))
 
@@ -195,9 +195,9 @@ def _intervals_caption(results: Iterable[Result]) -> Text | None:
     if not levels:
         return None
     if len(set(levels.values())) == 1:
-        return _cell(f"below each value, its {100 * next(iter(levels.values())):.4g} % interval")
+        return as_cell(f"below each value, its {100 * next(iter(levels.values())):.4g} % interval")
     each = ", ".join(f"{100 * level:.4g} % for {name}" for name, level in levels.items())
-    return _cell(f"below each value, its interval: {each}; that of a difference at the level of the first")
+    return as_cell(f"below each value, its interval: {each}; that of a difference at the level of the first")
 
 
 def _better(info: MetricInfo) -> str:

@@ -99,9 +99,12 @@ def check_document(document: Any, kind: type[Kind], source: str) -> Kind:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise ValueError(f"{source}: {_fault(str(error))}") from error
-    except (OverflowError, RecursionError) as error:
-        what = "holds a number that is too large" if isinstance(error, OverflowError) else "is nested too deeply"
-        raise ValueError(f"{source} {what}") from error
+    except OverflowError as error:
+        raise ValueError(f"{source} holds a number that is too large") from error
+    except RecursionError as error:
+        raise ValueError(f"{source} is nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{source} holds a text, which is no Unicode, in place of another value") from error
 
 
 def _refuse(name: str) -> None:

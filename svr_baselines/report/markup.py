@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,17 +14,18 @@ from svr_baselines.report.sets import ReportSet
 
 NONE = "&ndash;"
 _WIDTH, _HEIGHT = 150, 16  # of the drawn interval, in pixels
+_HALVES = re.compile("[\ud800-\udfff]")
 _MARKS = {True: ("holds", "✓", "Holds"), False: ("fails", "✗", "Does not hold"), None: ("open", "?", "Undecided")}
 
 
 def text(value: Any) -> str:
-    """Any text as HTML that shows it; bytes of names that are no UTF-8 become question marks.
+    """Any text as HTML that shows it; what is no Unicode, such as bytes of names, becomes question marks.
 
     Example:
         >>> text("<script>&")
         '&lt;script&gt;&amp;'
     """
-    return html.escape(str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    return html.escape(_HALVES.sub("\ufffd", str(value)))
 
 
 def script_json(document: Any) -> str:

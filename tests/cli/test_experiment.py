@@ -174,3 +174,14 @@ def test_a_missing_renderer_is_told_before_the_work(tmp_path, monkeypatch):
     said = fails("experiment", "synthetic", "--out", tmp_path / "out", "--accelerator", "cpu", "--no-report")
     assert "no renderer is installed" in said
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_names_in_the_table_are_no_markup(capsys):
+    from rich.console import Console
+
+    from svr_baselines.experiments.plan import Table
+
+    table = Table(("[red]", "b"), (("[/]", "\x1b[31m"),), "[bold]caption")
+    Console().print(ds_cli.experiment._table(table, "[i]title"))
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("[red]", "[/]", "\\x1b[31m", "[bold]caption", "[i]title"))

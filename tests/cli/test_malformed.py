@@ -158,3 +158,31 @@ def test_pickled_weights(tmp_path):
         assert result.exit_code == 2
         assert result.stderr.startswith("ds: Option --weights")
         assert result.stderr.count("\n") == 1
+
+
+def test_nothing_is_shown_where_files_fail_after_the_scores_are_there(tmp_path, array, monkeypatch):
+    """Also where they fail in a way that no check before the work has seen."""
+    (tmp_path / "plots" / "medoids.png").mkdir(parents=True)
+    message = fails("eval", array, "--clusters", 2, "--plots", tmp_path / "plots")
+    assert "medoids.png can't be written, as there is something else than a regular file" in message
+
+    given = tmp_path / "given.json"
+    assert run("eval", array, "--clusters", 2, "--json", given).exit_code == 0
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device", "out")
+
+    monkeypatch.setattr("ds_metrics._files.write_json", full)
+    for line in (["eval", array], ["compare", given, given], ["curve", array, "--out", tmp_path / "c.png"], ["info"]):
+        assert "No space left" in fails(*line, "--json", tmp_path / "out.json")
+    monkeypatch.setattr("ds_cli.writing.atomic_write", full)
+    assert "No space left" in fails("curve", array, "--out", tmp_path / "c.png")
+
+
+def test_texts_that_are_no_unicode_in_documents(tmp_path, array):
+    given, bad = tmp_path / "given.json", tmp_path / "bad.json"
+    assert run("eval", array, "--clusters", 2, "--json", given).exit_code == 0
+    document = json.loads(given.read_text())
+    document["provenance"]["n_samples"] = "\udcff"
+    bad.write_text(json.dumps(document))
+    assert "bad.json holds a text, which is no Unicode, in place of another value" in fails("compare", given, bad)

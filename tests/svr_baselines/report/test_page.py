@@ -131,7 +131,8 @@ def test_json_in_scripts(name):
     assert "<" not in written
     assert written.isascii()
     assert json.loads(written) == [name]
-    text(name).encode()
+    for shown in (name, "\ud800"):
+        text(shown).encode()
 
 
 def test_nothing_is_asked_of_the_network(page):
