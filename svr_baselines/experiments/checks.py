@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from svr_baselines.building.sources import find_meshes
+from svr_baselines.building.sources import find_meshes, split_of_sources
 from svr_baselines.devices import find_device
 from svr_baselines.experiments.jobs import Context, read_finished
 from svr_baselines.experiments.plan import Plan
@@ -41,7 +42,8 @@ def check_experiment(plan: Plan, context: Context, workers: int = 1) -> None:
         choose_renderer()
     for job in building:
         if (meshes := job.arguments.get("meshes")) is not None:
-            check_clusters(plan.protocol.clusters, len(find_meshes(meshes)), "whole data, of which the test is a")
+            parts = Counter(split_of_sources(find_meshes(meshes)).values())
+            check_clusters(plan.protocol.clusters, parts["test"], "test")
     try:
         find_device(context.accelerator)
     except ValueError as error:

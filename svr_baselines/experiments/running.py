@@ -19,6 +19,7 @@ from svr_baselines.experiments.graph import Tell, run_jobs
 from svr_baselines.experiments.jobs import Context, read_finished
 from svr_baselines.experiments.plan import Conclusion, Plan
 from svr_baselines.experiments.protocol import Options, check_clusters
+from svr_baselines.experiments.training_process import train_network
 from svr_baselines.versions import package_versions
 
 EXPERIMENTS = ("synthetic", "more-images", "more-shapes", "more-views")
@@ -81,9 +82,12 @@ def run_experiment(plan: Plan, context: Context, workers: int = 1, tell: Tell = 
 
 
 def _check_sizes(plan: Plan, out: Path) -> None:
-    """Find out before the trainings, not after them, that there are too few shapes to be scored."""
+    """Find out before the trainings, not after them, that there are too few shapes to be scored, or too few views."""
     sizes: dict[str, int] = {}
     for job in plan.jobs():
+        if job.function is train_network and read_finished(out, job) is None:
+            train_set = work.open_part(out, job.arguments["data"], job.arguments["options"], "train")
+            train_set[len(train_set) - 1]  # the last view of a shape
         if "clusters" not in job.arguments:
             continue
         data, options, clusters = (job.arguments[name] for name in ("data", "options", "clusters"))

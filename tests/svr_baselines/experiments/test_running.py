@@ -107,13 +107,24 @@ def test_another_number_of_clusters_scores_the_same_trainings(tiny, meshes, tmp_
     assert read_result(tmp_path / before["rows"][0]["result"]).conditions.n_clusters == 2
 
 
-def test_more_clusters_than_test_shapes_are_refused_before_any_training(tiny, meshes, tmp_path):
+def test_more_clusters_than_test_shapes_are_refused_before_any_job(tiny, meshes, tmp_path):
     with pytest.raises(
         ValueError, match="must be less than the number of shapes, but got 4 for the 4 of the test part"
     ):
         run("more-shapes", meshes, tmp_path, clusters=4)
-    assert not (tmp_path / "runs").exists()
-    assert (tmp_path / "data").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_views_are_told_before_any_training(tiny, meshes, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr("svr_baselines.data.item_dataset.ItemDataset.__getitem__", lack_views)
+    with pytest.raises(ValueError, match="no such picture"):
+        run("more-views", meshes, tmp_path, told.append)
+    assert [line.split()[3] for line in told] == ["data/points", "data/renders"]
+
+
+def lack_views(dataset, index):
+    raise ValueError("no such picture")
 
 
 def test_axes_and_recognition(tiny, meshes, tmp_path):
