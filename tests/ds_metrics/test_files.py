@@ -76,3 +76,16 @@ def test_the_space_of_an_array_is_reserved(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
         create_array(tmp_path / "a.npy", np.dtype("<f4"), (2, 3))
+
+
+def test_what_is_no_regular_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "null").symlink_to("/dev/null")
+    for name in ("pipe", "folder", "null"):
+        with (
+            pytest.raises(ValueError, match=f"{name} can't be written, as there is something else"),
+            atomic_write(tmp_path / name),
+        ):
+            pytest.fail("the work must not begin")
+    assert len(list(tmp_path.iterdir())) == 3
