@@ -16,7 +16,7 @@ from svr_baselines.results import read_result
 
 def run(files: Sequence[Path], *, force: bool, json: str | None) -> None:
     """Read, compare, print, and write what was asked for."""
-    check_json(json)
+    check_json(json, *files)
     comparison = compare([read_result(file) for file in files], force)
     write_json(comparison.to_json(), json)  # before anything is shown, as it may fail
     stdout, stderr = Console(), Console(stderr=True)

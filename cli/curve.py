@@ -39,8 +39,8 @@ def run(
         raise ValueError(f"--clusters is for shapes, but the curve of {results[0]} has the grid that it was made with")
     if out.suffix.lower() not in PICTURES:
         raise ValueError(f"--out must end in one of {' '.join(PICTURES)}, but got {str(out)!r}")
-    check_file("--out", out)
-    check_json(json)
+    check_file("--out", out, *sets)
+    check_json(json, *sets)
     check_folder("--store", resources.store)
     stdout, stderr = Console(), Console(stderr=True)
     table = stderr if json == "-" else stdout

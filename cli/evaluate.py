@@ -38,7 +38,7 @@ def run(
     common: bool = False,
 ) -> None:
     """Read, score, and write what was asked for."""
-    check_outputs(json, plots, resources)
+    check_outputs(json, plots, resources, predictions, target, train)
     selected = select_metrics(metrics, Available(target is not None, train is not None)).infos
     chosen = [info.name for info in selected]
     if train is not None and not any(info.needs_train for info in selected):
@@ -60,9 +60,9 @@ def run(
     report(evaluation, sets, shapes.clouds.__getitem__, CHAMFER_LABEL, json, plots)
 
 
-def check_outputs(json: str | None, plots: Path | None, resources: Resources) -> None:
+def check_outputs(json: str | None, plots: Path | None, resources: Resources, *inputs: Path | None) -> None:
     """Find out before the work that something can't be written."""
-    check_json(json)
+    check_json(json, *inputs)
     check_folder("--plots", plots)
     check_folder("--store", resources.store)
 

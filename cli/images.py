@@ -73,7 +73,7 @@ def run(
     resources: Resources,
 ) -> None:
     """Read, score, and write what was asked for."""
-    check_outputs(json, plots, resources)
+    check_outputs(json, plots, resources, images)
     stderr = Console(stderr=True)
     found = reading.read(images, stderr)
     evaluation = evaluate_images(found, scoring, resources, partial(pairs_progress, stderr))

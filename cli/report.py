@@ -42,7 +42,7 @@ def report(
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"--out must end in .html, but got {str(out)!r}")
-    check_file("--out", out)
+    check_file("--out", out, *results)
     check_folder("--store", store)
     if turntables is not None:
         check_format(film)

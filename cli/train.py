@@ -41,7 +41,9 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="Configuration, .toml or .json; options given here go before it.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in OUT; begin one if there is none.")
+    ] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs; the preset's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples of a step, over all devices.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of Adam; falls tenfold at three epochs.")] = None,
@@ -115,7 +117,7 @@ def train(
     console = Console(stderr=True)
     if (network == "occnet") != (occupancy is not None):
         raise ValueError("--occupancy goes with occnet, and occnet with it: a folder of `ds build occupancy`")
-    left_out = [f"left out: {line}" for line in str(train_set.missing).splitlines() if line]
+    notes = [f"left out: {line}" for line in str(train_set.missing).splitlines() if line]
     if occupancy is not None:
         train_set = OccupancyDataset(train_set, occupancy)
     check_config(chosen)
@@ -124,10 +126,12 @@ def train(
     check_folder("OUT", out)
     if not has_checkpoint(out):  # a run that is there keeps its own, whether it goes on or is refused
         write_json(out / DATA, RunData.of(data, images, options).to_json())
+        if resume:
+            notes.append(f"{out} holds no run to go on with: a new one begins")
 
     def log(line: str) -> None:
-        while left_out:  # told once the training begins, as errors before it stand alone
-            say(console, left_out.pop(0))
+        while notes:  # told once the training begins, as errors before it stand alone
+            say(console, notes.pop(0))
         say(console, line)
 
     with progress_bar(console, f"training {network}", "samples") as tell:

@@ -14,18 +14,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def check_file(option: str, file: Path) -> None:
-    """Find out before the work, not after, that a file can't be written: a pipe or a device would be replaced."""
+def check_file(option: str, file: Path, *inputs: Path | None) -> None:
+    """Find out before the work, not after, that a file can't be written; pipes, devices, inputs are not replaced."""
     if file.exists() and not file.is_file():
         raise ValueError(f"{option} must name a file, but {str(file)!r} is something else")
+    if file.exists() and any(path is not None and path.exists() and path.samefile(file) for path in inputs):
+        raise ValueError(f"{option} must not name what is read, but got {str(file)!r}")
     if not _can_write(_resolve(file).parent):
         raise ValueError(f"{option} must name a file in a folder that can be written, but got {str(file)!r}")
 
 
-def check_json(json: str | None) -> None:
+def check_json(json: str | None, *inputs: Path | None) -> None:
     """Likewise for `--json`, where ``-`` is stdout; a stream of the system's, such as ``/dev/null``, is written to."""
     if json is not None and json != "-" and not _is_stream(json):
-        check_file("--json", Path(json))
+        check_file("--json", Path(json), *inputs)
 
 
 def check_folder(option: str, folder: Path | None) -> None:

@@ -71,9 +71,9 @@ class FeatureStore:
         text = json.dumps(key, sort_keys=True, indent=2)
         folder = root / ("features-" + hashlib.sha256(f"{_SCHEMA} {text}".encode()).hexdigest()[:20])
         with claim_folder(folder, "computing features into") as lock:
+            drop_irregular(folder, (_KEY, _FEATURES, _INDEX, _LAYOUT))
             with atomic_write(folder / _KEY) as temporary:
                 temporary.write_text(text + "\n")
-            drop_irregular(folder, (_FEATURES, _INDEX, _LAYOUT))
             return cls(folder, text, lock)
 
     def __enter__(self) -> FeatureStore:

@@ -186,3 +186,19 @@ def test_texts_that_are_no_unicode_in_documents(tmp_path, array):
     document["provenance"]["n_samples"] = "\udcff"
     bad.write_text(json.dumps(document))
     assert "bad.json holds a text, which is no Unicode, in place of another value" in fails("compare", given, bad)
+
+
+def test_outputs_do_not_replace_inputs(tmp_path, array):
+    given, linked = tmp_path / "given.json", tmp_path / "linked.json"
+    assert run("eval", array, "--clusters", 2, "--json", given).exit_code == 0
+    linked.symlink_to(given)
+    before = array.read_bytes(), given.read_bytes()
+    for line, file in (
+        (["eval", array], array),
+        (["eval", array, "--target", array], array),
+        (["eval", "--images", array, "--features", "pixels"], array),
+        (["curve", array, "--out", tmp_path / "c.png"], array),
+        (["compare", given, given], linked),
+    ):
+        assert "--json must not name what is read" in fails(*line, "--json", file)
+    assert (array.read_bytes(), given.read_bytes()) == before

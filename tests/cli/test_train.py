@@ -77,6 +77,13 @@ def test_a_run_goes_on_but_is_not_begun_twice(data, config, trained):
     assert "Going on after epoch 2." in done.stderr
 
 
+def test_to_go_on_without_a_run_begins_one_and_says_so(data, config, tmp_path):
+    """So that one command line can be given again and again, as schedulers do."""
+    done = run("train", "psgn", data, tmp_path / "run", "--config", config, *SMALL, "--resume")
+    assert done.exit_code == 0, done.output
+    assert "run holds no run to go on with: a new one begins" in done.stderr
+
+
 def test_a_refused_start_leaves_what_the_run_says_of_its_data(data, config, trained, tmp_path):
     before = (trained / "data.json").read_bytes()
     build_synthetic(tmp_path / "other", count=30, points=64, size=32, samples=1, renderer="embree")
