@@ -6,6 +6,7 @@ of `torch.func` lay a batch of calls end to end. So what depends on the values o
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -52,20 +53,30 @@ def _found(
 ) -> tuple[Tensor, Tensor]:
     dtype = torch.promote_types(x.dtype, y.dtype)
     sides = PackedClouds(x, x_lengths), PackedClouds(y, y_lengths)
-    for clouds, name in zip(sides, (x_name, y_name), strict=True):
-        check_finite(clouds, name)
+    largest = max(_largest(clouds, name) for clouds, name in zip(sides, (x_name, y_name), strict=True))
     first, second = (PackedClouds(clouds.points.to(dtype), clouds.lengths) for clouds in sides)
     engine = load_backend(resolve_backend(backend, x.device, dtype))
     prepared_x, prepared_y = engine.prepare(first), engine.prepare(second)
     in_y, in_x = engine.nearest(prepared_x, prepared_y), engine.nearest(prepared_y, prepared_x)
-    in_y += _starts(second, first)
-    in_x += _starts(first, second)
+    if len(x_lengths) > 1:
+        in_y += _starts(second, first)
+        in_x += _starts(first, second)
     if squares:
-        most = torch.finfo(dtype).max ** 0.5 / 8  # coordinates whose differences have squares
-        far = any(float(side.points.abs().max()) > most for side in sides if len(side.points))
+        far = largest > torch.finfo(dtype).max ** 0.5 / 8  # below, differences have squares
         _check_squares(first, second, in_y, far, x_name)
         _check_squares(second, first, in_x, far, y_name)
     return in_y, in_x
+
+
+def _largest(clouds: PackedClouds, name: str) -> float:
+    """The largest coordinate, by absolute value, of points that are looked at for NaN and infinity."""
+    if len(clouds.points) == 0:
+        return 0.0
+    low, high = torch.aminmax(clouds.points)  # NaN where one number is
+    largest = max(-float(low), float(high))
+    if not math.isfinite(largest):
+        check_finite(clouds, name)
+    return largest
 
 
 def _starts(targets: PackedClouds, queries: PackedClouds) -> Tensor:
@@ -79,10 +90,10 @@ def _check_squares(x: PackedClouds, y: PackedClouds, in_y: Tensor, far: bool, na
         return
     limits = torch.finfo(x.points.dtype)
     first = x.offsets.to(in_y.device)  # a point of each pair tells of most that they are fit
-    near = (x.points[first] - y.points[in_y[first]]).abs().amax(dim=1)
-    if not far and bool((near >= _DIGITS * limits.tiny**0.5).all()):
+    near = _gaps(x.points.index_select(0, first), y.points, in_y.index_select(0, first))
+    if not far and float(near.min()) >= _DIGITS * limits.tiny**0.5:
         return
-    gaps = (x.points - y.points[in_y]).abs().amax(dim=1)
+    gaps = _gaps(x.points, y.points, in_y)
     largest = torch.zeros_like(near).scatter_reduce(0, x.segments, gaps, "amax")
     wrong = (largest > limits.max**0.5 / 4) | ((largest > 0) & (largest < _DIGITS * limits.tiny**0.5))
     if wrong.any():
@@ -91,6 +102,11 @@ def _check_squares(x: PackedClouds, y: PackedClouds, in_y: Tensor, far: bool, na
             f"Argument `{name}` must be of a scale whose squared distances fit {x.points.dtype}, but the points of "
             f"cloud {pair} are up to {float(largest[pair]):.3g} from their nearest: scale both clouds"
         )
+
+
+def _gaps(points: Tensor, targets: Tensor, index: Tensor) -> Tensor:
+    """Largest difference of coordinates between each point and the target at its index."""
+    return (points - targets.index_select(0, index)).abs().amax(dim=1)
 
 
 _nearest: Any = torch.library.custom_op(
