@@ -62,10 +62,13 @@ def map_in_order(
         return
     tasks = [items[start : start + chunk] for start in range(0, len(items), chunk)]
     while tasks:
-        with _start(min(workers, len(tasks)), cluster) as (executor, width):
+        with _start(min(workers, len(tasks)), cluster) as (executor, count_threads):
+            width = count_threads()
             for result in _run(partial(_apply, function), tasks, executor, width):
+                count_threads()
                 tasks = tasks[1:]
                 yield from result
+            count_threads()
         suspects, tasks = tasks[: _PER_WORKER * width], tasks[_PER_WORKER * width :]
         yield from _one_by_one(function, [item for task in suspects for item in task], lost, cluster)
 
@@ -94,13 +97,15 @@ def _one_by_one(
     """Results of items of which one at least ends its process: with one item at a time, it is known which."""
     losses = 0
     while items:
-        with _start(1, cluster) as (executor, _):
+        with _start(1, cluster) as (executor, count_threads):
+            count_threads()
             for item in items:
                 items = items[1:]
                 try:
                     yield executor.submit(function, item).result()
                     losses = 0
                 except _deaths():
+                    count_threads()
                     losses += 1
                     if losses > _MOST_LOSSES:
                         raise ChildProcessError("process after process was ended; have they memory enough?") from None
@@ -109,19 +114,19 @@ def _one_by_one(
 
 
 @contextmanager
-def _start(workers: int, cluster: str | None) -> Iterator[tuple[Executor, int]]:
-    """What runs tasks, and how many it runs at once."""
+def _start(workers: int, cluster: str | None) -> Iterator[tuple[Executor, Callable[[], int]]]:
+    """What runs tasks, and what tells how many it runs at once, and says of workers of a cluster that are gone."""
     if cluster is not None:
-        from ds_metrics.pairwise.cluster import connect
+        from ds_metrics.pairwise.cluster import WorkerWatch, connect
 
         with connect(cluster) as client:
-            yield client.get_executor(pure=False), max(1, sum(client.nthreads().values()))
+            yield client.get_executor(pure=False), WorkerWatch(client).count_threads
         return
     # Ctrl-C is for this process, which then ends the others.
     ignore_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
     pool = ProcessPoolExecutor(workers, get_context("spawn"), ignore_interrupts)
     try:
-        yield pool, workers
+        yield pool, lambda: workers
     finally:
         pool.shutdown(cancel_futures=True)
 

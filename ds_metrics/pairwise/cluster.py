@@ -57,7 +57,7 @@ def connect(cluster: str) -> Iterator[Any]:
 
 @contextmanager
 def _quiet_dask() -> Iterator[None]:
-    """Keep Dask's own handlers silent: it logs pages for each worker that dies, which `TileTasks` says in a line.
+    """Keep Dask's own handlers silent: it logs pages for each worker that dies, which `WorkerWatch` says in a line.
 
     What the user has set up for these loggers beyond is left as it is.
     """
@@ -153,6 +153,22 @@ def _no_cluster(cluster: str, reason: str) -> ValueError:
     )
 
 
+class WorkerWatch:
+    """Says in one line of each worker of a cluster that is gone."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._workers: set[str] = set()
+
+    def count_threads(self) -> int:
+        """Threads of the cluster, one at least; what is gone since the last call is said."""
+        workers: dict[str, int] = self._client.nthreads()
+        for lost in sorted(self._workers.difference(workers)):
+            say(f"worker {lost} of the cluster is gone; what it was at is sent to the others")
+        self._workers = set(workers)
+        return max(1, sum(workers.values()))
+
+
 class TileTasks:
     """Tiles computed as tasks by the workers of a cluster.
 
@@ -173,7 +189,7 @@ class TileTasks:
         self._squared = squared
         self._sent: dict[tuple[int, range], Any] = {}
         self._losses: Counter[int] = Counter()
-        self._workers: set[str] = set()
+        self._watch = WorkerWatch(client)
 
     def compute(self, tiles: Iterator[Tile]) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
         """Yield every tile with its values, in the order in which they are finished.
@@ -209,12 +225,7 @@ class TileTasks:
                 submit(following)
 
     def _most_in_flight(self) -> int:
-        workers: dict[str, int] = self._client.nthreads()
-        for lost in sorted(self._workers.difference(workers)):
-            say(f"worker {lost} of the cluster is gone; what it was at is sent to the others")
-        self._workers = set(workers)
-        threads = sum(workers.values())
-        return _TILES_IN_FLIGHT * max(1, threads)
+        return _TILES_IN_FLIGHT * self._watch.count_threads()
 
     def _submit(self, tile: Tile) -> Any:
         symmetric = self._sides[0] is self._sides[1]

@@ -55,3 +55,12 @@ def test_an_item_that_ends_its_process_is_the_only_one_lost(where):
 
 def test_no_item():
     assert list(map_in_order(square, [], lost=print, workers=2)) == []
+
+
+def test_workers_of_a_cluster_that_die_are_said_in_a_line_each(caplog, capfd):
+    list(map_in_order(die_at_seven, range(12), lost=lambda number: -number, cluster="local:2"))
+    said = [record.getMessage() for record in caplog.records if record.name == "ds_metrics"]
+    assert said
+    assert all(line.startswith("worker tcp://") and "is gone" in line for line in said)
+    assert len(set(said)) == len(said)
+    assert "Traceback" not in capfd.readouterr().err
