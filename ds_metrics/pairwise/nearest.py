@@ -81,7 +81,8 @@ def _largest(clouds: PackedClouds, name: str) -> float:
 
 def _starts(targets: PackedClouds, queries: PackedClouds) -> Tensor:
     """For each query point the first row of the cloud that it is compared with."""
-    return targets.offsets.to(queries.points.device)[queries.segments]
+    device, count = queries.points.device, len(queries.points)
+    return torch.repeat_interleave(targets.offsets.to(device), queries.lengths.to(device), output_size=count)
 
 
 def _check_squares(x: PackedClouds, y: PackedClouds, in_y: Tensor, far: bool, name: str) -> None:
