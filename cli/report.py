@@ -38,12 +38,14 @@ def report(
     from ds_cli.writing import check_file, check_folder
     from rich.console import Console
 
-    from svr_baselines.report.turntables import check_format
+    from svr_baselines.report.turntables import FORMATS, check_format
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"--out must end in .html, but got {str(out)!r}")
     check_file("--out", out, *results)
     check_folder("--store", store)
+    if film not in FORMATS:
+        raise ValueError(f"--format must be one of {', '.join(FORMATS)}, but got {film!r}")
     if turntables is not None:
         check_format(film)
         check_folder("--turntables", turntables)

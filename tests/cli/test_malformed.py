@@ -188,6 +188,12 @@ def test_texts_that_are_no_unicode_in_documents(tmp_path, array):
     assert "bad.json holds a text, which is no Unicode, in place of another value" in fails("compare", given, bad)
 
 
+def test_the_format_of_films_is_checked_without_films_too(tmp_path, array):
+    given = tmp_path / "given.json"
+    assert run("eval", array, "--clusters", 2, "--json", given).exit_code == 0
+    assert "--format must be one of gif, mp4, but got 'x'" in fails("report", given, "--format", "x")
+
+
 def test_outputs_do_not_replace_inputs(tmp_path, array):
     given, linked = tmp_path / "given.json", tmp_path / "linked.json"
     assert run("eval", array, "--clusters", 2, "--json", given).exit_code == 0
