@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -67,7 +68,10 @@ def _eval(files: Files) -> Iterator[Case]:
         "--memory": ["1e30", "0", "-1", "x", "9" * 400, "9" * 400 + "TB", "nan"],
         "--cluster": ["local:0", "local:1000000", "local:" + "9" * 5000, "local:x", "nowhere", ""],
         "--metric": ["x", "", "[red]x", "\x1b[31mx"],
-        "--json": [str(files / "none/a.json"), str(files.root), str(files.pipe(".json")), str(files.socket())],
+        "--json": [
+            *map(str, (files / "none/a.json", files.root, files.pipe(".json"), files.socket(), good)),
+            "/dev/full",
+        ],
         "--plots": [str(good), str(files.pipe()), "/dev/null"],
         "--store": [str(good), str(files.pipe()), "/dev/null/a"],
         "--target": [str(files / "none.npy"), *map(str, files.specials(".npy"))],
@@ -131,6 +135,20 @@ def _eval_files(files: Files) -> Iterator[Case]:
     (folders[0] / "f0" / "x.npy").write_bytes(b"")
     for folder in folders:
         yield case("eval", folder, names=folder)
+    for suffix in (".npy", ".obj", ".png"):
+        only = files.folder()
+        for number in range(5):
+            files.pipe(f"-{number}{suffix}", only)
+        yield case("eval", only, names=["pipe-0", only])
+    deep = files.folder()
+    before = os.open(".", os.O_RDONLY)
+    os.chdir(deep)
+    for _ in range(20):  # longer than a path may be
+        os.mkdir("d" * 250)
+        os.chdir("d" * 250)
+    os.fchdir(before)
+    os.close(before)
+    yield case("eval", deep, names=deep)
     named = files.folder("clouds", **{"\x1b[31mred\nline [bold].npy": b"junk"})
     yield case("eval", named, names="red")
 
@@ -544,16 +562,15 @@ def _predict(files: Files) -> Iterator[Case]:
     for body in _checkpoints(files):
         bad = files.folder("run", **{"last.safetensors": body, "previous.safetensors": body})
         yield case("predict", bad, names=["safetensors", "checkpoint", bad])
-    yield case(
-        "train",
-        "psgn",
-        files / "points",
-        files / "clouds",
-        "--images",
-        files / "renders",
-        "--resume",
-        names=["checkpoint", "clouds", "--resume"],
-    )
+    edited = list(_edited_checkpoints(files))
+    for key, body in edited:
+        bad = files.folder("run", **{"last.safetensors": body})
+        yield case("predict", bad, names=[key, "network", "safetensors"])
+    line = "train psgn @points BAD --images @renders --points 50 --size 32 --config @train.toml --resume"
+    words = [f"{files.root}/{word[1:]}" if word[0] == "@" else word for word in line.split()]
+    for key, body in [("last", b""), ("last", b"junk"), *edited[::3]]:
+        bad = files.folder("run", **{"last.safetensors": body})
+        yield case("train", *(bad if word == "BAD" else word for word in words[1:]), names=[key, "safetensors", bad])
 
 
 def _checkpoints(files: Files) -> Iterator[bytes]:
@@ -571,6 +588,24 @@ def _checkpoints(files: Files) -> Iterator[bytes]:
             yield _header({**about, key: json.dumps({other: kept for other, kept in value.items() if other != name})})
         yield _header({**about, key: "[" * 100_000})
         yield _header({other: kept for other, kept in about.items() if other != key})
+
+
+def _edited_checkpoints(files: Files) -> Iterator[tuple[str, bytes]]:
+    """With a hash that is right: whole files, in which a value of the header is gone or of another kind."""
+    from safetensors import safe_open
+    from safetensors.torch import save
+
+    from svr_baselines.training.checkpoints import _hash
+
+    with safe_open(files / "run" / "last.safetensors", "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        document = json.loads(file.metadata()["checkpoint"])
+    del document["sha256"]
+    keys = "schema", "epoch", "step", "metrics", "data", "data.image", "config", "config.network", "options"
+    for key, body in edits(document, keys):
+        changed = json.loads(body)
+        changed["sha256"] = _hash(changed, tensors)
+        yield key, save(tensors, {"checkpoint": json.dumps(changed, sort_keys=True)})
 
 
 def _header(about: dict[str, str]) -> bytes:

@@ -118,10 +118,11 @@ def _has_gpu(accelerator: str) -> bool:
 
 def _table(table: Table, title: str) -> RichTable:
     from ds_cli.tables import as_cell
+    from rich.table import Column
     from rich.table import Table as RichTable
 
-    title, caption, *columns = map(as_cell, (title, table.caption, *table.columns))
-    printed = RichTable(*columns, title=title, caption=caption, caption_justify="left")
+    columns = (Column(as_cell(name)) for name in table.columns)
+    printed = RichTable(*columns, title=as_cell(title), caption=as_cell(table.caption), caption_justify="left")
     for row in table.rows:
         printed.add_row(*map(as_cell, row))
     return printed
