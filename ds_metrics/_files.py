@@ -50,17 +50,25 @@ def atomic_write(path: Path, scratch: Path | None = None) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp makes files for their owner alone
-        temporary.replace(path)
+        with naming_full_disk(path):
+            yield temporary
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)  # mkstemp makes files for their owner alone
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming_full_disk(path: Path) -> Iterator[None]:
+    """Make whatever a writer says of a full disk an ``OSError`` that names the path."""
+    try:
+        yield
     except Exception as error:
         if _is_of_full_disk(error):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _is_of_full_disk(error: BaseException) -> bool:

@@ -25,6 +25,7 @@ from ds_metrics._files import (
     claim_folder,
     drop_irregular,
     map_file,
+    naming_full_disk,
     reserve,
     say_damaged,
     write_at,
@@ -136,9 +137,10 @@ class DiskMatrix:
 
     def put(self, tile: Tile, values: NDArray[np.float32]) -> None:
         """Write a tile; it is recorded within seconds."""
-        self._write(tile.rows, tile.columns, values)
-        if self.plan.symmetric and not tile.on_diagonal:
-            self._write(tile.columns, tile.rows, values.T)
+        with naming_full_disk(self.folder):
+            self._write(tile.rows, tile.columns, values)
+            if self.plan.symmetric and not tile.on_diagonal:
+                self._write(tile.columns, tile.rows, values.T)
         self._uncommitted[tile.index] = self._checksum(tile, values, values.T)
         if time.monotonic() - self._committed_at > _COMMIT_SECONDS:
             self.commit()
@@ -146,11 +148,12 @@ class DiskMatrix:
     def commit(self) -> None:
         """Record the tiles written so far."""
         if self._uncommitted:
-            os.fsync(self._matrix)
-            for index, checksum in self._uncommitted.items():
-                self.finished[index], self._sums[index] = 1, checksum
-            write_at(self._record, self._sums.tobytes(), 0)
-            os.fsync(self._record)
+            with naming_full_disk(self.folder):
+                os.fsync(self._matrix)
+                for index, checksum in self._uncommitted.items():
+                    self.finished[index], self._sums[index] = 1, checksum
+                write_at(self._record, self._sums.tobytes(), 0)
+                os.fsync(self._record)
             self._uncommitted = {}
         self._committed_at = time.monotonic()
 

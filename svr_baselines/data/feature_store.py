@@ -102,14 +102,15 @@ class FeatureStore:
         Raises:
             ValueError: If they differ in length or type from those that are there.
         """
-        from ds_metrics._files import write_at
+        from ds_metrics._files import naming_full_disk, write_at
 
         rows = np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("<"))
         self._check_layout(rows)
         for digest, row in zip(digests, rows, strict=True):
             data = row.tobytes()
             slot = self._slots.get(digest, len(self._sums))
-            write_at(self._features, data, slot * self._row_bytes)
+            with naming_full_disk(self._folder):
+                write_at(self._features, data, slot * self._row_bytes)
             self._sums[slot : slot + 1] = array("I", [self._checksum(digest, data)])
             self._slots[digest] = slot
             self._waiting.append((slot, digest))
@@ -148,13 +149,14 @@ class FeatureStore:
             raise ValueError(f"{self._folder} holds features of {kept}, but the extractor gave {came}; {advice}.")
 
     def _commit(self) -> None:
-        from ds_metrics._files import write_at
+        from ds_metrics._files import naming_full_disk, write_at
 
         self._committed = time.monotonic()
         if self._waiting:
-            os.fsync(self._features)
-            for slot, digest in self._waiting:
-                write_at(self._index, digest + self._sums[slot].to_bytes(4, "little"), slot * _RECORD)
+            with naming_full_disk(self._folder):
+                os.fsync(self._features)
+                for slot, digest in self._waiting:
+                    write_at(self._index, digest + self._sums[slot].to_bytes(4, "little"), slot * _RECORD)
             self._waiting = []
 
     def _resume(self) -> None:

@@ -8,8 +8,9 @@ import os
 import time
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -76,18 +77,19 @@ class Spool:
         return self
 
     def __exit__(self, *error: object) -> None:
-        try:
+        with ExitStack() as stack:  # on a full disk any of them may raise
+            stack.callback(os.close, self._lock)
+            stack.callback(self._close, self._points)
+            stack.callback(self._close, self._shapes)
             self._commit()
-        finally:
-            self._shapes.close()
-            self._points.close()
-            os.close(self._lock)
 
     def __len__(self) -> int:
         return len(self._records)
 
     def extend(self, outcomes: Iterable[Outcome]) -> None:
         """Append outcomes; what was taken is kept within seconds, whatever ends the process."""
+        from ds_metrics._files import naming_full_disk
+
         committed = time.monotonic()
         for outcome in outcomes:
             points: Any = memoryview(b"")
@@ -100,8 +102,9 @@ class Spool:
                 points = cloud.reshape(-1).view(np.uint8).data
             text = json.dumps(record).encode()[1:] + b"\n"
             record, start, end = self._place(text)
-            self._points.write(bytes(start - self._end))
-            self._points.write(points)
+            with naming_full_disk(self._folder):
+                self._points.write(bytes(start - self._end))
+                self._points.write(points)
             self._waiting.append(self._line(text, points))
             self._take(record, end)
             if time.monotonic() - committed > _COMMIT_SECONDS:
@@ -144,12 +147,21 @@ class Spool:
         self._end = end
 
     def _commit(self) -> None:
+        from ds_metrics._files import naming_full_disk
+
         if self._waiting:
-            self._points.flush()
-            os.fsync(self._points.fileno())
-            self._shapes.write(b"".join(self._waiting))
-            self._shapes.flush()
+            with naming_full_disk(self._folder):
+                self._points.flush()
+                os.fsync(self._points.fileno())
+                self._shapes.write(b"".join(self._waiting))
+                self._shapes.flush()
             self._waiting = []
+
+    def _close(self, file: BinaryIO) -> None:
+        from ds_metrics._files import naming_full_disk
+
+        with naming_full_disk(self._folder):
+            file.close()
 
     def _resume(self) -> None:
         """Take the shapes that are what was written, up to the first that is not; cut off the rest."""

@@ -1,5 +1,6 @@
 """Shapes kept on disk: the same as in memory, read once, resumed after a kill."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -216,3 +217,22 @@ def test_kept_within_seconds_and_by_one_process(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="another process is reading shapes into"):
             Spool.open(tmp_path, "key")
         Spool.open(tmp_path, "other").__exit__()
+
+
+def test_a_full_disk_names_the_folder_and_gives_it_back(tmp_path):
+    cloud = np.ones((5, 3)), "points"
+
+    def full(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def keep():
+        with Spool.open(tmp_path, "key") as spool:
+            spool.extend([cloud])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match=r"No space left on device: .*shapes-"):
+            keep()
+    with Spool.open(tmp_path, "key") as spool:
+        spool.extend([cloud] * (1 - len(spool)))
+        assert len(list(spool)) == 1
