@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -71,6 +72,18 @@ def check_integer(name: str, value: Any, least: int, most: int) -> int:
     if not least <= number <= most:
         raise ValueError(f"Argument `{name}` must be from {least} to {most}, but got {number}")
     return number
+
+
+def check_path(name: str, value: Any) -> None:
+    """Raise ``TypeError`` for what is neither a path nor ``None``.
+
+    Example:
+        >>> check_path("store", 3)
+        Traceback (most recent call last):
+        TypeError: Argument `store` must be a path, but got 3
+    """
+    if value is not None and not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"Argument `{name}` must be a path, but got {value!r}")
 
 
 def check_plain(name: str, value: Any) -> None:

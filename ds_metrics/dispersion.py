@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from ds_metrics._accumulating import RecoveringMetric, joined, own_copy
-from ds_metrics.arguments import check_flag, check_integer
+from ds_metrics.arguments import check_flag, check_integer, check_path
 from ds_metrics.clouds import PackedClouds, cast
 from ds_metrics.clustering import Clustering, Estimator, Solver, cluster
 from ds_metrics.clustering.interval import check_level, confidence_interval
@@ -155,6 +155,7 @@ class DispersionScore(RecoveringMetric):
         check_flag("incremental", incremental)
         seed = check_integer("seed", seed, 0, 2**64 - 1)
         memory_bytes(memory_budget)
+        check_path("store", store)
         check_estimator(estimator)
         if confidence is not None:
             check_level("confidence", confidence)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ds_metrics._accumulating import RecoveringMetric, joined, own_copy
-from ds_metrics.arguments import check_flag
+from ds_metrics.arguments import check_flag, check_path
 from ds_metrics.clouds import Clouds, PackedClouds, cast, pack_clouds
 from ds_metrics.pairwise import Ranks, check_backend, check_cluster, memory_bytes
 from ds_metrics.set_distances import SetDistances
@@ -66,6 +66,7 @@ class SetMetric(RecoveringMetric):
         check_backend(backend)
         check_flag("squared", squared)
         memory_bytes(memory_budget)
+        check_path("store", store)
         if cluster is not None:
             check_cluster(cluster)
         self.squared = squared

@@ -120,7 +120,9 @@ def _end(started: Any) -> None:
 
 
 def check_cluster(cluster: str) -> None:
-    """Raise ``ValueError`` for what can't be a cluster, before there is work for it."""
+    """Raise ``TypeError`` or ``ValueError`` for what can't be a cluster, before there is work for it."""
+    if not isinstance(cluster, str):
+        raise TypeError(f"Argument `cluster` must be a string, but got {cluster!r}")
     if importlib.util.find_spec("distributed") is None:
         raise ValueError(
             "Argument `cluster` needs Dask, which is not installed: pip install 'dispersion-score[cluster]'"

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ds_metrics.arguments import check_path
 from ds_metrics.clouds import PackedClouds
 from ds_metrics.pairwise.backends import FEATURES, load_backend, resolve_backend
 from ds_metrics.pairwise.blocks import Blocks, tile_distances
@@ -139,6 +140,7 @@ class AllPairs:
     cluster: str | None = None
 
     def __post_init__(self) -> None:
+        check_path("store", self.store)
         check_vectors(self.backend, self.squared, self.x, *filter(None, [self.y]))
 
     def run(self, ranks: Ranks | None = None) -> Tensor | None:

@@ -47,6 +47,10 @@ CASES = [
     ("squared", FLAG, None, "PointToSurfaceDistance"),
     ("nearest_k", (0, 1.5, "3", True), None, "ManifoldRecall"),
     ("scale", (0, -1, math.nan, math.inf, "mean", True, None), None, "VendiScore"),
+    ("store", (3, True, math.nan, ["here"]), pairwise_distance, "DispersionScore"),
+    ("store", (3, True, math.nan, ["here"]), None, "Coverage"),
+    ("cluster", (3, True, math.nan, ["local:2"]), pairwise_distance, "DispersionScore"),
+    ("cluster", (3, True, math.nan, ["local:2"]), None, "Coverage"),
     ("threshold", (math.nan, math.inf, "0.5", True, None), None, "VoxelIoU"),
     ("threshold", (math.nan, math.inf, "0.5", True, None), None, "OccupancyIoU"),
 ]
