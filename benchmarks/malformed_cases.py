@@ -601,7 +601,7 @@ def _edited_checkpoints(files: Files) -> Iterator[tuple[str, bytes]]:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         document = json.loads(file.metadata()["checkpoint"])
     del document["sha256"]
-    keys = "schema", "epoch", "step", "metrics", "data", "data.image", "config", "config.network", "options"
+    keys = "schema", "epoch", "step", "metrics", "data", "data.train", "config", "config.network", "options"
     for key, body in edits(document, keys):
         changed = json.loads(body)
         changed["sha256"] = _hash(changed, tensors)
