@@ -28,7 +28,7 @@ def create_fabric(config: TrainingConfig, loggers: Any = ()) -> Any:
     module = _import()
     _check_devices(config)
     try:
-        with _quiet(module):
+        with _quiet():
             fabric = module.Fabric(
                 accelerator=config.accelerator,
                 devices=_devices(config),
@@ -54,9 +54,11 @@ def check_config(config: TrainingConfig) -> None:
 
 
 @contextmanager
-def _quiet(module: Any) -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """A block in which Fabric tells neither the precision nor its advice: our lines and errors stand alone."""
-    logger = logging.getLogger(module.__name__)
+    from lightning_utilities.core import rank_zero
+
+    logger = rank_zero.log  # Fabric's, or that of Lightning once it is imported
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
@@ -79,7 +81,7 @@ def describe(fabric: Any, config: TrainingConfig) -> str:
 def launched(fabric: Any) -> Iterator[None]:
     """Start all processes, and take leave of them after the block."""
     alone = not dist.is_initialized()
-    with _quiet(_import()):
+    with _quiet():
         fabric.launch()
     try:
         yield
