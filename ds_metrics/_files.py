@@ -127,7 +127,11 @@ def write_json(path: Path, document: Any) -> None:
         >>> file.read_text()
         '{\n  "k": 2\n}\n'
     """
-    text = format_json(document)
+    write_text(path, format_json(document))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8, whole or not at all."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

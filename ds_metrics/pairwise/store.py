@@ -21,7 +21,6 @@ from torch import Tensor
 
 from ds_metrics._files import (
     FULL,
-    atomic_write,
     claim_folder,
     drop_irregular,
     map_file,
@@ -29,6 +28,7 @@ from ds_metrics._files import (
     reserve,
     say_damaged,
     write_at,
+    write_text,
 )
 from ds_metrics.pairwise.tiles import Tile, TilePlan
 
@@ -259,8 +259,7 @@ def _begin(folder: Path, key: Mapping[str, Any], plan: TilePlan) -> None:
             file.flush()
             _reserve(file.fileno(), _matrix_bytes(plan), folder)
         (folder / _FINISHED).write_bytes(bytes(4 * len(plan)))
-        with atomic_write(folder / _RECORD) as temporary:
-            temporary.write_text(_format_record(key, plan))
+        write_text(folder / _RECORD, _format_record(key, plan))
     except OSError:
         shutil.rmtree(folder)
         raise

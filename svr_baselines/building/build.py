@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
-from ds_metrics._files import atomic_write, claim_folder, file_checksum, is_whole, say, say_damaged
+from ds_metrics._files import atomic_write, claim_folder, file_checksum, is_whole, say, say_damaged, write_text
 from svr_baselines.data.manifest import CHECKSUMS, DOCUMENT, TABLE, Manifest, Sample, read_manifest, write_manifest
 from svr_baselines.data.points import check_count
 from svr_baselines.data.shapes import BadShape, describe_bad
@@ -265,8 +265,7 @@ def _open(out: Path, parts: Sequence[Part]) -> Iterator[Path]:
         scratch = out / SCRATCH
         scratch.mkdir(exist_ok=True)
         notes = _read_settings(out)[1]
-        with atomic_write(scratch / _SETTINGS) as temporary:
-            temporary.write_text(json.dumps(settings) + notes, encoding="utf-8")
+        write_text(scratch / _SETTINGS, json.dumps(settings) + notes)
         for file in scratch.iterdir():  # left by a run that was killed
             if file.name != _SETTINGS:
                 file.unlink()

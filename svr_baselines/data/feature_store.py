@@ -66,14 +66,13 @@ class FeatureStore:
         Raises:
             OSError: If the folder can't be written, or another process is at it.
         """
-        from ds_metrics._files import atomic_write, claim_folder, drop_irregular  # brings torch
+        from ds_metrics._files import claim_folder, drop_irregular, write_text  # brings torch
 
         text = json.dumps(key, sort_keys=True, indent=2)
         folder = root / ("features-" + hashlib.sha256(f"{_SCHEMA} {text}".encode()).hexdigest()[:20])
         with claim_folder(folder, "computing features into") as lock:
             drop_irregular(folder, (_KEY, _FEATURES, _INDEX, _LAYOUT))
-            with atomic_write(folder / _KEY) as temporary:
-                temporary.write_text(text + "\n")
+            write_text(folder / _KEY, text + "\n")
             return cls(folder, text, lock)
 
     def __enter__(self) -> FeatureStore:
@@ -137,12 +136,11 @@ class FeatureStore:
         return self._width * self._dtype.itemsize
 
     def _check_layout(self, rows: Rows) -> None:
-        from ds_metrics._files import atomic_write
+        from ds_metrics._files import write_text
 
         if not self._width:
             self._width, self._dtype = rows.shape[1], rows.dtype
-            with atomic_write(self._folder / _LAYOUT) as temporary:
-                temporary.write_text(_format_layout(self._width, self._dtype))
+            write_text(self._folder / _LAYOUT, _format_layout(self._width, self._dtype))
         elif (rows.shape[1], rows.dtype) != (self._width, self._dtype):
             kept, came = f"{self._width} {self._dtype}", f"{rows.shape[1]} {rows.dtype}"
             advice = "remove it, or give the extractor another key"

@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from ds_metrics._files import atomic_write, lock_folder
+from ds_metrics._files import lock_folder, write_text
 from svr_baselines.experiments.jobs import (
     Context,
     Finished,
@@ -154,18 +154,13 @@ def _attempt(job: Job, task: _Task, finished: set[str], tell: Tell) -> bool:
 
 def _fail(out: Path, job: Job, reason: str) -> None:
     """Keep why a job failed, and have all processes stop if the one before it failed for the same reason."""
-    _write(_failure_file(out, job), reason)
+    write_text(_failure_file(out, job), reason)
     for argument in _OWN & job.arguments.keys():
         reason = reason.replace(str(job.arguments[argument]), "")
     latest = out / _CLAIMS / _LATEST
     if latest.exists() and latest.read_text(encoding="utf-8") == reason:
-        _write(out / _CLAIMS / _STOP, reason)
-    _write(latest, reason)
-
-
-def _write(file: Path, text: str) -> None:
-    with atomic_write(file) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        write_text(out / _CLAIMS / _STOP, reason)
+    write_text(latest, reason)
 
 
 def _failure_file(out: Path, job: Job) -> Path:

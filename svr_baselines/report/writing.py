@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ds_metrics._files import atomic_write
+from ds_metrics._files import write_text
 from svr_baselines.dispersion import Resources, Stage
 from svr_baselines.report.budget import MATRIX_SHAPES, PAGE_BYTES, Plan, plan_page
 from svr_baselines.report.details import describe_set
@@ -110,8 +110,7 @@ def write_report(
             visit(one, shapes)
     notes = [*_gone(results.experiments), *_left_out(results.sets, Plan(plan.points, len(details)))]
     page = render_page(title or results.title, results.experiments, results.sets, details, notes)
-    with atomic_write(out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(out, page)
     return (*notes, *missing)
 
 

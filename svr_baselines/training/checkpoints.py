@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ds_metrics._files import atomic_write
+from ds_metrics._files import atomic_write, write_text
 from svr_baselines.documents import check_document, check_regular
 from svr_baselines.networks import Network, create_network
 from svr_baselines.training.config import TrainingConfig
@@ -160,14 +160,14 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
             (folder / f"{LAST}{_SUFFIX}").replace(folder / f"{PREVIOUS}{_SUFFIX}")
             if (folder / f"{LAST}.json").exists():
                 (folder / f"{LAST}.json").replace(folder / f"{PREVIOUS}.json")
-    _write_text(folder / f"{LAST}.json", text)
+    write_text(folder / f"{LAST}.json", text)
 
 
 def save_best(folder: Path, checkpoint: Checkpoint) -> None:
     """Write ``best`` into a folder in place of the one there."""
     with atomic_write(folder / f"{BEST}{_SUFFIX}") as temporary:
         text = _write(temporary, checkpoint)
-    _write_text(folder / f"{BEST}.json", text)
+    write_text(folder / f"{BEST}.json", text)
 
 
 def resume_checkpoint(folder: Path, tell: Callable[[str], None]) -> Checkpoint | None:
@@ -318,8 +318,3 @@ def _hash(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"\0{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

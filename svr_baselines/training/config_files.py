@@ -61,7 +61,7 @@ def write_config(path: str | os.PathLike[str], config: TrainingConfig) -> None:
         >>> read_config(path) == TrainingConfig("psgn", {"points": 1024}, seed=7)
         True
     """
-    from ds_metrics._files import atomic_write  # brings torch
+    from ds_metrics._files import write_text  # brings torch
 
     path = Path(path)
     if path.suffix == ".toml":
@@ -70,8 +70,7 @@ def write_config(path: str | os.PathLike[str], config: TrainingConfig) -> None:
         text = json.dumps(config.to_dict(), indent=2, allow_nan=False) + "\n"
     else:
         raise _unknown(path.suffix)
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def _parser(suffix: str) -> Any:
